@@ -23,6 +23,8 @@ import { type Project, promotesFiles, promotesImages, stagingProject } from "./c
 import { signingSettings } from "./components/manifests/signing-settings.ts";
 import { trustSettings, verifiedBy } from "./components/manifests/trust-settings.ts";
 import { storageSettings } from "./components/mirrors/cdn-purges.ts";
+import { FillJob } from "./components/mirrors/fill-job.ts";
+import { fillRegions } from "./components/mirrors/fill-names.ts";
 import { awsBucketPatterns } from "./components/mirrors/mirror-names.ts";
 import { Mirrors } from "./components/mirrors/mirrors.ts";
 import { Monitoring } from "./components/monitoring/monitoring.ts";
@@ -64,6 +66,20 @@ const identities = new Identities("identities", {
   state: config.state,
 });
 
+/** What fills mirrors outside of a deployment, where deployments leave something to it. */
+const fillJob =
+  config.fillAbove === undefined
+    ? undefined
+    : new FillJob("fill", {
+        project: config.project,
+        googlePrefix: config.googlePrefix,
+        regions: fillRegions(config.gcpRegions),
+        awsAccount: config.awsAccount,
+        awsBuckets: awsBucketPatterns(config),
+        deployer: identities.deploy,
+        auditor: identities.preview,
+      });
+
 /** Where production is served from, the canonical mirrors first. */
 const mirrors = new Mirrors("mirrors", {
   project: config.project,
@@ -78,6 +94,7 @@ const mirrors = new Mirrors("mirrors", {
   imageStores: config.imageStores,
   writers: [identities.deploy],
   auditors: [identities.preview],
+  fillers: fillJob === undefined ? [] : [fillJob.filler],
   vulnerabilityScanning: config.vulnerabilityScanning,
   accessLogs: config.accessLogs,
   retiring: config.retiring,

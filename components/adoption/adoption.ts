@@ -116,6 +116,7 @@ export const importIds: Readonly<Record<string, IdOf>> = {
   "gcp:certificatemanager/dnsAuthorization:DnsAuthorization": google(
     "projects/{project}/locations/global/dnsAuthorizations/{name}",
   ),
+  "gcp:cloudrunv2/job:Job": google("projects/{project}/locations/{location}/jobs/{name}"),
   "gcp:cloudrunv2/service:Service": google("projects/{project}/locations/{location}/services/{name}"),
   "gcp:compute/backendService:BackendService": google("projects/{project}/global/backendServices/{name}"),
   "gcp:compute/globalAddress:GlobalAddress": google("projects/{project}/global/addresses/{name}"),

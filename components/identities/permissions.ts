@@ -91,6 +91,7 @@ export const previewRole: CustomRole = {
     ...ownersReads,
     "logging.logMetrics.get",
     "logging.notificationRules.get",
+    "run.jobs.get",
     "run.services.get",
     ...["certs", "certmaps", "certmapentries", "dnsauthorizations"].map((things) => `certificatemanager.${things}.get`),
     ...[

@@ -28,6 +28,8 @@ export interface FileMirrorArgs {
   readonly writers: readonly pulumi.Input<string>[];
   /** IAM principals that list the objects, to compare them with the manifests. In S3 the account's own roles can list. */
   readonly auditors: readonly pulumi.Input<string>[];
+  /** IAM principals that list and add objects in Cloud Storage. */
+  readonly fillers: readonly pulumi.Input<string>[];
   /** Bucket in Cloud Storage that receives the access log of a mirror in Google Cloud; undefined: no log is kept. */
   readonly logBucket: pulumi.Input<string> | undefined;
   readonly protection: boolean;
@@ -84,7 +86,7 @@ export class FileMirrorResources extends pulumi.ComponentResource {
     );
     const auditor = new BucketIAMBinding(
       `${name}-auditor`,
-      { bucket: bucket.name, role: "roles/storage.objectViewer", members: [...args.auditors] },
+      { bucket: bucket.name, role: "roles/storage.objectViewer", members: [...args.auditors, ...args.fillers] },
       { parent: this },
     );
     const writer = new BucketIAMBinding(
@@ -92,7 +94,17 @@ export class FileMirrorResources extends pulumi.ComponentResource {
       { bucket: bucket.name, role: "roles/storage.objectUser", members: [...args.writers] },
       { parent: this },
     );
-    return { bucket: bucket.name, parts: [bucket, reader, auditor, writer] };
+    const filler =
+      args.fillers.length === 0
+        ? []
+        : [
+            new BucketIAMBinding(
+              `${name}-filler`,
+              { bucket: bucket.name, role: "roles/storage.objectCreator", members: [...args.fillers] },
+              { parent: this },
+            ),
+          ];
+    return { bucket: bucket.name, parts: [bucket, reader, auditor, writer, ...filler] };
   }
 
   private addS3Bucket(name: string, args: FileMirrorArgs): Made {

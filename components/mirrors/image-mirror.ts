@@ -10,6 +10,8 @@ export interface ImageMirrorArgs {
   readonly region: Region;
   /** The only IAM principals that write. */
   readonly writers: readonly pulumi.Input<string>[];
+  /** IAM principals that add images and tags. */
+  readonly fillers: readonly pulumi.Input<string>[];
   /** Scan new images for known vulnerabilities. */
   readonly scanning: boolean;
   readonly protection: boolean;
@@ -55,7 +57,17 @@ export class ImageMirrorResources extends pulumi.ComponentResource {
       { ...place, role: "roles/artifactregistry.repoAdmin", members: [...args.writers] },
       { parent: this, dependsOn: repository },
     );
-    this.parts = [repository, reader, writer];
+    const filler =
+      args.fillers.length === 0
+        ? []
+        : [
+            new RepositoryIamBinding(
+              `${name}-filler`,
+              { ...place, role: "roles/artifactregistry.writer", members: [...args.fillers] },
+              { parent: this, dependsOn: repository },
+            ),
+          ];
+    this.parts = [repository, reader, writer, ...filler];
     this.registerOutputs({ repository: this.repository });
   }
 }

@@ -45,6 +45,8 @@ export interface MirrorsArgs {
   readonly writers: readonly pulumi.Input<string>[];
   /** IAM principals that compare the mirrors with the manifests. */
   readonly auditors: readonly pulumi.Input<string>[];
+  /** IAM principals that add artifacts. In S3 a role of theirs does. */
+  readonly fillers: readonly pulumi.Input<string>[];
   /** Scan the canonical mirror's images; the others hold the same. */
   readonly vulnerabilityScanning: boolean;
   /** Log the reads of files in Google Cloud. */
@@ -105,6 +107,7 @@ export class Mirrors extends pulumi.ComponentResource {
           repository: args.imageRepository,
           region,
           writers: args.writers,
+          fillers: args.fillers,
           scanning: args.vulnerabilityScanning && index === 0,
           protection: protection(region),
         },
@@ -123,6 +126,7 @@ export class Mirrors extends pulumi.ComponentResource {
           region,
           writers: args.writers,
           auditors: args.auditors,
+          fillers: args.fillers,
           logBucket,
           protection: protection(region),
         },

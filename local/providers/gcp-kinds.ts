@@ -79,6 +79,14 @@ const gcpKinds: Readonly<Record<string, ResourceKind>> = {
     exists: ({ inputs }) =>
       `Error creating Service: googleapi: Error 409: Resource '${String(inputs["name"])}' already exists.`,
   },
+  "cloudrunv2/job:Job": {
+    id: "projects/{project}/locations/{location}/jobs/{name}",
+    required: ["project"],
+    outputs: () => ({ launchStage: "GA" }),
+    volatile: ["generation", "observedGeneration", "executionCount", "latestCreatedExecutions", "etag", "updateTime"],
+    exists: ({ inputs }) =>
+      `Error creating Job: googleapi: Error 409: Resource '${String(inputs["name"])}' already exists.`,
+  },
   "compute/globalAddress:GlobalAddress": { ...compute("global/addresses"), updatable: ["labels", "deletionPolicy"] },
   "compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup": {
     ...compute("regions/{region}/networkEndpointGroups"),

@@ -30,6 +30,7 @@ const requesters: Readonly<Record<string, Requester>> = {
   "`preview`": account("artifacts-preview"),
   "`deploy`": account("artifacts-deploy"),
   "the redirector": account("redirector"),
+  "the fill": account("artifacts-fill"),
 };
 const stores: Readonly<Record<string, DataStore>> = {
   "production, images": { kind: "repository", location: "europe-west1", name: "images" },
@@ -40,6 +41,7 @@ const stores: Readonly<Record<string, DataStore>> = {
   "staging of `new`, images": { kind: "repository", location: "us", name: "staging-new" },
   "staging of `new`, files": { kind: "gcs", bucket: "demo-staging-new" },
   "builds of the redirector": { kind: "gcs", bucket: "demo-redirector" },
+  "orders of the fill": { kind: "gcs", bucket: "demo-fill" },
   "the stack's state": { kind: "gcs", bucket: "demo-artifacts-state" },
 };
 

@@ -82,10 +82,14 @@ function place(type: string, inputs: Declared["inputs"]): string {
   const on = String(inputs["repository"] ?? inputs["bucket"] ?? "");
   if (type.startsWith("gcp:projects/")) return "the project";
   if (type.startsWith("gcp:kms/")) return "the state's key";
-  if (type.startsWith("gcp:serviceaccount/")) return "the redirector's account";
+  if (type.startsWith("gcp:serviceaccount/"))
+    return String(inputs["serviceAccountId"]).includes("/artifacts-fill@")
+      ? "the fill's account"
+      : "the redirector's account";
   if (type.startsWith("gcp:artifactregistry/")) return /^staging-/.test(on) ? "staging, images" : "production, images";
   if (on.endsWith("-state")) return "the state";
   if (on.endsWith("-redirector")) return "builds of the redirector";
+  if (on.endsWith("-fill")) return "orders of the fill";
   return /-staging-/.test(on) ? "staging, files" : "production, files";
 }
 
@@ -100,6 +104,8 @@ const dataCalls: Readonly<Record<string, string>> = {
   "the state": "storage.objects.create storage.objects.get storage.objects.list storage.objects.delete",
   "the state's key": "cloudkms.cryptoKeyVersions.useToDecrypt cloudkms.cryptoKeyVersions.useToEncrypt",
   "the redirector's account": "iam.serviceAccounts.actAs",
+  "orders of the fill": "storage.objects.create storage.objects.get storage.objects.delete",
+  "the fill's account": "iam.serviceAccounts.actAs",
   // Who asks for a policy first asks for the project.
   "the project": "logging.logEntries.create resourcemanager.projects.get",
 };
@@ -153,7 +159,7 @@ export function beyond(
 /** Why an identity has a role that allows more than it calls. */
 export const reasons: Readonly<Record<string, string>> = {
   "roles/run.admin":
-    "a service is open to callers without an account, as the load balancer is one: Google names this role for it (Cloud Run docs, “Allowing public access”). The project has no jobs, worker pools and instances; `sshRoot` is no more than deploying, which decides what runs there",
+    "a service is open to callers without an account, as the load balancer is one: Google names this role for it (Cloud Run docs, “Allowing public access”). The project has no worker pools and instances, and of jobs the fill's alone, which `artifacts fill --start` runs and looks at; `sshRoot` is no more than deploying, which decides what runs there",
   "roles/compute.loadBalancerAdmin":
     "Google's own list for load balancers: which `use` permissions a call needs is not documented. The project has no machines, disks, networks and regional load balancers",
   "roles/certificatemanager.editor":
@@ -168,7 +174,7 @@ export const reasons: Readonly<Record<string, string>> = {
   "roles/cloudkms.cryptoKeyEncrypterDecrypter": "Google's least role that encrypts; the rest tells where keys may be",
   "roles/cloudkms.cryptoKeyDecrypter": "Google's least role that decrypts; the rest tells where keys may be",
   "roles/iam.serviceAccountUser":
-    "Google's least role that deploys a service which runs as this account, which has no rights",
+    "Google's least role that deploys what runs as this account: the redirector's has no rights, the fill's adds to mirrors, which `deploy` may too",
 };
 
 /** The same of actions in AWS. */

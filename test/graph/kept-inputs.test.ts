@@ -14,7 +14,7 @@ const neverSet: readonly (readonly [resource: RegExp, ...inputs: string[]])[] = 
   [/:Repository images-/, "cleanupPolicyDryRun"],
   [/:DnsRecord .*-caa-/, "content"], // theirs is `data`
   [/storage.*:Bucket redirector-source$/, "softDeletePolicy"],
-  [/storage.*:Bucket (mirrors-logs|staging-.*)$/, "softDeletePolicy", "versioning"],
+  [/storage.*:Bucket (mirrors-logs|staging-.*|fill)$/, "softDeletePolicy", "versioning"],
 ];
 
 /** Inputs that the provider keeps as they are when the program does not set them, and that it does not set. */

@@ -46,19 +46,19 @@ describe("properties of resources", () => {
       inputs(/:BucketPolicy /, (old) => ({ ...old, policy: String(old["policy"]).replace("s3:GetObject", "s3:*") })),
     ],
     [
-      "every mirror is read by the public and written by the deploying identity alone",
+      "every mirror is read by the public, written by the deploying identity alone, and added to by the fill alone",
       "one more writer",
       set(/Binding images-europe-west1-writer$/, {
         members: ["serviceAccount:artifacts-deploy@demo-project.iam.gserviceaccount.com", "group:full@example.org"],
       }),
     ],
     [
-      "every mirror is read by the public and written by the deploying identity alone",
+      "every mirror is read by the public, written by the deploying identity alone, and added to by the fill alone",
       "a mirror nobody can read",
       without(/Binding images-europe-west1-reader$/),
     ],
     [
-      "every mirror is read by the public and written by the deploying identity alone",
+      "every mirror is read by the public, written by the deploying identity alone, and added to by the fill alone",
       "a mirror nobody can write",
       without(/Binding files-gcp-us-central1-writer$/),
     ],
@@ -178,6 +178,75 @@ describe("properties of resources", () => {
       inputs(/Binding staging-full-objectViewer$/, (old) => ({
         ...old,
         members: [...(old["members"] as string[]), "serviceAccount:redirector@demo-project.iam.gserviceaccount.com"],
+      })),
+    ],
+    [
+      "every mirror is read by the public, written by the deploying identity alone, and added to by the fill alone",
+      "the redirector adds images",
+      set(/Binding images-europe-west1-filler$/, {
+        members: ["serviceAccount:redirector@demo-project.iam.gserviceaccount.com"],
+      }),
+    ],
+    [
+      "the fill runs as an account of its own, which adds to mirrors and reads its orders",
+      "the fill removes files",
+      set(/Binding files-gcp-europe-west1-filler$/, { role: "roles/storage.objectUser" }),
+    ],
+    [
+      "the fill runs as an account of its own, which adds to mirrors and reads its orders",
+      "the fill writes its own orders",
+      inputs(/Binding fill-objectUser$/, (old) => ({
+        ...old,
+        members: [
+          ...(old["members"] as string[]),
+          "serviceAccount:artifacts-fill@demo-project.iam.gserviceaccount.com",
+        ],
+      })),
+    ],
+    [
+      "the fill runs as an account of its own, which adds to mirrors and reads its orders",
+      "the fill reads staging",
+      inputs(/Binding staging-full-objectViewer$/, (old) => ({
+        ...old,
+        members: [
+          ...(old["members"] as string[]),
+          "serviceAccount:artifacts-fill@demo-project.iam.gserviceaccount.com",
+        ],
+      })),
+    ],
+    [
+      "the fill runs as an account of its own, which adds to mirrors and reads its orders",
+      "the job runs as the deploying account",
+      inputs(/:Job fill-/, (old) => JSON.parse(JSON.stringify(old).replace(/artifacts-fill@/, "artifacts-deploy@"))),
+    ],
+    [
+      "the fill runs as an account of its own, which adds to mirrors and reads its orders",
+      "the fill deletes objects in S3",
+      inputs(/RolePolicy fill$/, (old) => ({
+        ...old,
+        policy: String(old["policy"]).replace('"s3:PutObject"', '"s3:PutObject","s3:DeleteObject"'),
+      })),
+    ],
+    [
+      "the fill's role in AWS is taken by the fill's account alone",
+      "whoever has a token of Google for AWS takes the fill's role",
+      inputs(/Role fill$/, (old) => ({
+        ...old,
+        assumeRolePolicy: String(old["assumeRolePolicy"]).replace(
+          /"accounts.google.com:aud":"\d+",(.*),"accounts.google.com:sub":"\d+"/,
+          "$1",
+        ),
+      })),
+    ],
+    [
+      "the fill's role in AWS is taken by the fill's account alone",
+      "a token of the account that is meant for another service takes the fill's role",
+      inputs(/Role fill$/, (old) => ({
+        ...old,
+        assumeRolePolicy: String(old["assumeRolePolicy"]).replace(
+          '"accounts.google.com:oaud":"sts.amazonaws.com",',
+          "",
+        ),
       })),
     ],
     [
@@ -516,12 +585,12 @@ describe("properties of resources", () => {
       }),
     ],
     [
-      "deploy acts as the redirector's account alone, and nobody but GitHub acts as the identities",
+      "deploy acts as the accounts of the redirector and the fill alone, and nobody but GitHub acts as the identities",
       "deploy acts as every account",
       set(/IAMBinding identities-run\.admin$/, { role: "roles/iam.serviceAccountUser" }),
     ],
     [
-      "deploy acts as the redirector's account alone, and nobody but GitHub acts as the identities",
+      "deploy acts as the accounts of the redirector and the fill alone, and nobody but GitHub acts as the identities",
       "a person acts as the deploying identity",
       set(/IAMBinding identities-deploy-github$/, { members: ["user:somebody@example.org"] }),
     ],

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Declared } from "../../local/graph/record-program.ts";
 import { locationHeader } from "../../redirector/config.ts";
 import { declaredDnsRecords } from "../support/graph/dns.ts";
-import { idOf } from "../support/graph/program.ts";
+import { accountNumber, idOf } from "../support/graph/program.ts";
 import { isGrant, owner, type Property, shown } from "../support/graph/property.ts";
 
 /** Who deploys and who previews, as members of grants. */
@@ -75,7 +75,9 @@ export const properties: Readonly<Record<string, Property>> = {
       })
       .map(shown),
 
-  "every mirror is read by the public and written by the deploying identity alone": (resources) => {
+  "every mirror is read by the public, written by the deploying identity alone, and added to by the fill alone": (
+    resources,
+  ) => {
     const violations: string[] = [];
     for (const { type, name } of resources.filter(({ component }) => component)) {
       if (!/Mirror$/.test(type)) continue;
@@ -88,11 +90,13 @@ export const properties: Readonly<Record<string, Property>> = {
       );
       const project = String(own.find(({ inputs }) => inputs["project"])?.inputs["project"]);
       for (const writer of writers) {
-        if (JSON.stringify(membersOf(writer)) !== JSON.stringify([identity("deploy", project)])) {
+        const who = isAddition(writer) ? "fill" : "deploy";
+        if (JSON.stringify(membersOf(writer)) !== JSON.stringify([identity(who, project)])) {
           violations.push(`${shown(writer)}: ${membersOf(writer)}`);
         }
       }
-      if (writers.length !== 1) violations.push(`${name} has ${writers.length} writing grants`);
+      const changing = writers.filter((writer) => !isAddition(writer));
+      if (changing.length !== 1) violations.push(`${name} has ${changing.length} writing grants`);
     }
     return violations;
   },
@@ -228,14 +232,68 @@ export const properties: Readonly<Record<string, Property>> = {
       .map(shown),
   ],
 
-  "deploy acts as the redirector's account alone, and nobody but GitHub acts as the identities": (resources) =>
+  "the fill runs as an account of its own, which adds to mirrors and reads its orders": (resources) => {
+    const isFill = (member: unknown): boolean => /^(serviceAccount:)?artifacts-fill@/.test(String(member));
+    const mirrors = resources
+      .filter(({ component, type }) => component && /Mirror$/.test(type))
+      .map(({ name }) => name);
+    const orders = resources.filter(({ name, type }) => name === "fill" && type === "gcp:storage/bucket:Bucket");
+    const isOrders = ({ inputs }: Declared): boolean =>
+      orders.some(({ inputs: own }) => own["name"] === inputs["bucket"]);
+    return [
+      ...resources
+        .filter((grant) => isGrant(grant) && membersOf(grant).some(isFill))
+        .filter((grant) => {
+          if (grant.inputs["role"] === "roles/storage.objectViewer")
+            return !(isOrders(grant) || mirrors.includes(String(owner(grant))));
+          return !(isAddition(grant) && mirrors.includes(String(owner(grant))));
+        })
+        .map(shown),
+      ...resources
+        .filter(({ type }) => type === "gcp:cloudrunv2/job:Job")
+        .filter(({ inputs }) => {
+          const { template } = inputs["template"] as { template: { serviceAccount?: string } };
+          return !isFill(template.serviceAccount);
+        })
+        .map(shown),
+      ...awsActions(resources)
+        .filter(({ role, action }) => role === "artifacts-fill" && !addsInS3.test(action))
+        .map(({ role, action }) => `${role}: ${action}`),
+    ];
+  },
+
+  "the fill's role in AWS is taken by the fill's account alone": (resources) =>
+    resources
+      .filter(({ type, inputs }) => type === "aws:iam/role:Role" && inputs["name"] === "artifacts-fill")
+      .filter(({ inputs }) => {
+        const { Statement } = JSON.parse(String(inputs["assumeRolePolicy"])) as { Statement: object[] };
+        // By the account's number: its mail address could be that of another account some day.
+        const id = accountNumber("artifacts-fill");
+        const claims = { aud: id, oaud: "sts.amazonaws.com", sub: id };
+        const wanted = {
+          Effect: "Allow",
+          Principal: { Federated: "accounts.google.com" },
+          Action: "sts:AssumeRoleWithWebIdentity",
+          Condition: {
+            StringEquals: Object.fromEntries(
+              Object.entries(claims).map(([claim, value]) => [`accounts.google.com:${claim}`, value]),
+            ),
+          },
+        };
+        return JSON.stringify(Statement) !== JSON.stringify([wanted]);
+      })
+      .map(shown),
+
+  "deploy acts as the accounts of the redirector and the fill alone, and nobody but GitHub acts as the identities": (
+    resources,
+  ) =>
     resources
       .filter(isGrant)
       .filter(({ type, inputs }) => {
         const account = String(inputs["serviceAccountId"]);
         switch (inputs["role"]) {
           case "roles/iam.serviceAccountUser":
-            return !/\/redirector@/.test(account);
+            return !/\/(redirector|artifacts-fill)@/.test(account);
           case "roles/iam.workloadIdentityUser":
             return (
               !/\/artifacts-(deploy|preview)@/.test(account) ||
@@ -291,7 +349,7 @@ export const properties: Readonly<Record<string, Property>> = {
     if (!membersOf(users ?? ({ inputs: {} } as Declared)).every((member) => member.endsWith("/attribute.deploy/yes"))) {
       violations.push(`the deploying account is used by ${membersOf(users!)}`);
     }
-    for (const { name, inputs } of resources.filter(({ type }) => type === "aws:iam/role:Role")) {
+    for (const { name, inputs } of resources.filter(isWorkflowRole)) {
       const { Statement } = JSON.parse(String(inputs["assumeRolePolicy"])) as {
         Statement: { Condition: { StringEquals: Record<string, unknown> } }[];
       };
@@ -325,7 +383,7 @@ export const properties: Readonly<Record<string, Property>> = {
     for (const name of ["attribute.deploy", "attribute.preview"]) {
       if (!/assertion\.repository_id == "\d+"/.test(mapping[name] ?? "")) violations.push(`${name}: ${mapping[name]}`);
     }
-    for (const { name, inputs } of resources.filter(({ type }) => type === "aws:iam/role:Role")) {
+    for (const { name, inputs } of resources.filter(isWorkflowRole)) {
       if (!/"token\.actions\.githubusercontent\.com:repository_id":"\d+"/.test(String(inputs["assumeRolePolicy"])))
         violations.push(`${name} believes a name`);
     }
@@ -941,6 +999,20 @@ function hoursOf(promql: Readonly<Record<string, unknown>>): { back: number; las
     back: Number(count) / (unit === "h" ? 1 : 60),
     lasts: Number.parseInt(String(promql["duration"]), 10) / 3600,
   };
+}
+
+/** Roles that only add: they replace and remove nothing. */
+function isAddition({ inputs }: Declared): boolean {
+  return ["roles/artifactregistry.writer", "roles/storage.objectCreator"].includes(String(inputs["role"]));
+}
+
+/** What the fill may do with objects in S3. What it puts over another object hides that, and the bucket's versions keep it. */
+const addsInS3 =
+  /^s3:(List(Bucket(Versions|MultipartUploads)?|MultipartUploadParts)|Get(BucketVersioning|BucketObjectLockConfiguration|Object(Tagging|Version)?)|PutObject(Tagging)?|AbortMultipartUpload)$/;
+
+/** A role in AWS that workflows at GitHub take: all but the fill's, which has a property of its own. */
+function isWorkflowRole({ type, inputs }: Declared): boolean {
+  return type === "aws:iam/role:Role" && inputs["name"] !== "artifacts-fill";
 }
 
 /** What a redirector is configured with. */

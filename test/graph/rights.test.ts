@@ -66,6 +66,7 @@ describe("permissions of the two identities", () => {
     "certificatemanager/certificateMap:CertificateMap": certificates("certmaps"),
     "certificatemanager/certificateMapEntry:CertificateMapEntry": certificates("certmapentries"),
     "certificatemanager/dnsAuthorization:DnsAuthorization": certificates("dnsauthorizations"),
+    "cloudrunv2/job:Job": { deploy: ["roles/run.admin"], preview: ["run.jobs.get"] },
     "cloudrunv2/service:Service": { deploy: ["roles/run.admin"], preview: ["run.services.get"] },
     "compute/backendService:BackendService": loadBalancer("backendServices"),
     "compute/globalAddress:GlobalAddress": loadBalancer("globalAddresses"),
@@ -312,7 +313,9 @@ describe("permissions of the two identities", () => {
       "gcp:billing/budget:Budget monitoring",
       "gcp:logging/projectExclusion:ProjectExclusion redirector-requests",
       "gcp:projects/serviceIdentity:ServiceIdentity redirector-agent",
+      "gcp:serviceaccount/account:Account fill",
       "gcp:serviceaccount/account:Account redirector",
+      "gcp:serviceaccount/iAMBinding:IAMBinding fill-deployer",
       "gcp:serviceaccount/iAMBinding:IAMBinding redirector-deployer",
     ]);
   });
@@ -329,7 +332,7 @@ const notGranted: Readonly<Record<string, string>> = {
   "^deploy, delete artifactregistry/repository:": "an owner removes a mirror or a staging area",
   "^deploy, delete storage/bucket:": "an owner removes a bucket",
   "^deploy, delete certificatemanager/": "an owner removes a certificate: the editor's role deletes nothing",
-  "actAs \\(on the service account\\)$": "granted on the redirector's account alone",
+  "actAs \\(on the service account\\)$": "granted on the accounts of the redirector and the fill alone",
   "storage/bucketObject: |storage/bucketObject:BucketObject: ": "granted on its bucket",
   "storage\\.objects\\.get \\(on the source archive": "granted on the bucket of the builds",
   "^(deploy|preview), read billing/budget:": "granted on the billing account, by hand: npm run steps",

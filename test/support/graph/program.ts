@@ -58,6 +58,11 @@ export function idOf(type: string, name: string): string {
   return `${type.slice(type.lastIndexOf(":") + 1)}/${name}`;
 }
 
+/** The number of a service account, which stands for it in tokens. */
+export function accountNumber(accountId: string): string {
+  return `1${[...Buffer.from(accountId)].join("")}`.padEnd(21, "0").slice(0, 21);
+}
+
 /** What the cloud adds to a resource, as far as the program reads it. */
 function computed(type: string, inputs: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const text = (name: string): string => String(inputs[name]);
@@ -69,7 +74,8 @@ function computed(type: string, inputs: Readonly<Record<string, unknown>>): Reco
       };
     case "gcp:serviceaccount/account:Account": {
       const email = `${text("accountId")}@${text("project")}.iam.gserviceaccount.com`;
-      return { email, member: `serviceAccount:${email}`, name: `projects/${text("project")}/serviceAccounts/${email}` };
+      const name = `projects/${text("project")}/serviceAccounts/${email}`;
+      return { email, member: `serviceAccount:${email}`, name, uniqueId: accountNumber(text("accountId")) };
     }
     case "gcp:projects/iAMCustomRole:IAMCustomRole":
       return { name: `projects/${text("project")}/roles/${text("roleId")}` };

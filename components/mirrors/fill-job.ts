@@ -1,0 +1,207 @@
+import { Role } from "@pulumi/aws/iam/role.js";
+import { RolePolicy } from "@pulumi/aws/iam/rolePolicy.js";
+import { Job } from "@pulumi/gcp/cloudrunv2/job.js";
+import { Account } from "@pulumi/gcp/serviceaccount/account.js";
+import { IAMBinding as AccountIAMBinding } from "@pulumi/gcp/serviceaccount/iambinding.js";
+import { Bucket } from "@pulumi/gcp/storage/bucket.js";
+import { BucketIAMBinding } from "@pulumi/gcp/storage/bucketIAMBinding.js";
+import * as pulumi from "@pulumi/pulumi";
+import { bucketLocation } from "../stack/bucket-location.ts";
+import type { Region } from "../stack/geography.ts";
+import { fillAudience, fillBucket, fillFolder, fillJobName, fillRoleName, fillTasks } from "./fill-names.ts";
+
+export interface FillJobArgs {
+  readonly project: string;
+  /** Prefix of the bucket's name. */
+  readonly googlePrefix: string;
+  /** Where it can run: each region's mirrors are filled there. */
+  readonly regions: readonly [Region, ...Region[]];
+  /** The AWS account that has mirrors, or the zone; undefined if there is none. */
+  readonly awsAccount: string | undefined;
+  /** Names of the buckets in AWS, as patterns; none: there are no mirrors. */
+  readonly awsBuckets: readonly string[];
+  /** IAM principal that starts it. */
+  readonly deployer: pulumi.Input<string>;
+  /** IAM principal that compares the deployment with the program. */
+  readonly auditor: pulumi.Input<string>;
+}
+
+/**
+ * The Cloud Run jobs that fill mirrors outside of a deployment, one in each region, so that the bytes go from the nearest mirror to the region at once.
+ * `artifacts fill --start` runs one with its order, which it puts into the bucket together with the program that the tasks run.
+ */
+export class FillJob extends pulumi.ComponentResource {
+  /** IAM principal of the tasks: it adds artifacts, and changes and removes none. */
+  public readonly filler: pulumi.Output<string>;
+
+  constructor(name: string, args: FillJobArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("artifacts:mirror:FillJob", name, {}, opts);
+    const { project } = args;
+    const account = new Account(
+      name,
+      {
+        project,
+        accountId: "artifacts-fill",
+        displayName: "artifacts: fill",
+        description: "Adds to mirrors what they lack; changes and removes nothing",
+      },
+      { parent: this },
+    );
+    this.filler = account.member;
+    new AccountIAMBinding(
+      `${name}-deployer`,
+      { serviceAccountId: account.name, role: "roles/iam.serviceAccountUser", members: [args.deployer] },
+      { parent: this },
+    );
+    const bucket = this.addBucket(name, args);
+    const role = args.awsAccount !== undefined && args.awsBuckets.length > 0 ? fillRole(args.awsAccount) : undefined;
+    if (role !== undefined) this.addAwsRole(name, args.awsBuckets, account);
+    for (const region of args.regions) this.addJob(name, args.project, region, { account, bucket, role });
+    this.registerOutputs({ filler: this.filler });
+  }
+
+  private addJob(
+    name: string,
+    project: string,
+    region: Region,
+    {
+      account,
+      bucket,
+      role,
+    }: { readonly account: Account; readonly bucket: Bucket; readonly role: string | undefined },
+  ): void {
+    new Job(
+      `${name}-${region.name}`,
+      {
+        project,
+        location: region.name,
+        name: fillJobName,
+        labels: { purpose: "fill" },
+        launchStage: "GA",
+        deletionProtection: false, // it holds nothing
+        template: {
+          taskCount: fillTasks,
+          template: {
+            serviceAccount: account.email,
+            executionEnvironment: "EXECUTION_ENVIRONMENT_GEN2", // mounts buckets
+            // A task that is tried again goes on where it stopped: Cloud Run's largest number ("Set maximum retries for jobs").
+            maxRetries: 10,
+            timeout: `${24 * 3600}s`,
+            containers: [
+              {
+                // Google's image with Node, patched by Google: there is no image of ours to build and to publish.
+                image: `${region.name}-docker.pkg.dev/serverless-runtimes/google-24/runtimes/nodejs24`,
+                // Without the arguments of `artifacts fill --start` there is no order, and the task fails.
+                commands: ["/bin/sh", "-c", script, "fill"],
+                envs: role === undefined ? [] : [{ name: "AWS_ROLE_ARN", value: role }],
+                resources: { limits: { cpu: "1", memory: "2Gi" } },
+                volumeMounts: [{ name: "program", mountPath: fillFolder }],
+              },
+            ],
+            volumes: [{ name: "program", gcs: { bucket: bucket.name, readOnly: true } }],
+          },
+        },
+      },
+      { parent: this },
+    );
+  }
+
+  /** The program and the orders. Both are written again by each start. */
+  private addBucket(name: string, { project, googlePrefix, regions, deployer, auditor }: FillJobArgs): Bucket {
+    const bucket = new Bucket(
+      name,
+      {
+        project,
+        name: fillBucket(googlePrefix),
+        location: bucketLocation(regions[0].name),
+        labels: { purpose: "fill" },
+        uniformBucketLevelAccess: true,
+        publicAccessPrevention: "enforced",
+        lifecycleRules: [{ action: { type: "Delete" }, condition: { age: 30 } }],
+        forceDestroy: true,
+      },
+      { parent: this },
+    );
+    for (const [role, members] of [
+      ["objectViewer", [this.filler, auditor]],
+      ["objectUser", [deployer]],
+    ] as const) {
+      new BucketIAMBinding(
+        `${name}-${role}`,
+        { bucket: bucket.name, role: `roles/storage.${role}`, members: [...members] },
+        { parent: this },
+      );
+    }
+    return bucket;
+  }
+
+  /** What the tasks may do in AWS, by the identity that Google gives them: there is no key. */
+  private addAwsRole(name: string, awsBuckets: readonly string[], account: Account): void {
+    const role = new Role(
+      name,
+      {
+        name: fillRoleName,
+        description: "artifacts: fill",
+        maxSessionDuration: 3600,
+        // Google's tokens carry the account's number as `sub` and as `azp`, which AWS calls `aud`; their audience it calls `oaud` (IAM User Guide,
+        // "IAM and AWS STS condition context keys").
+        assumeRolePolicy: account.uniqueId.apply((id) =>
+          JSON.stringify({
+            Version: "2012-10-17",
+            Statement: [
+              {
+                Effect: "Allow",
+                Principal: { Federated: "accounts.google.com" },
+                Action: "sts:AssumeRoleWithWebIdentity",
+                Condition: {
+                  StringEquals: {
+                    "accounts.google.com:aud": id,
+                    "accounts.google.com:oaud": fillAudience,
+                    "accounts.google.com:sub": id,
+                  },
+                },
+              },
+            ],
+          }),
+        ),
+      },
+      { parent: this },
+    );
+    const resources = awsBuckets.flatMap((bucket) => [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`]);
+    new RolePolicy(
+      name,
+      {
+        name: "artifacts",
+        role: role.name,
+        policy: JSON.stringify({
+          Version: "2012-10-17",
+          Statement: [{ Effect: "Allow", Action: fillActions, Resource: resources }],
+        }),
+      },
+      { parent: this },
+    );
+  }
+}
+
+/** The first argument is the archive, the second the order, both in the mounted bucket. The memory of a task is its file system. */
+const script = `set -e; cd "$(mktemp -d)"; tar -xzf "${fillFolder}/$1"; exec node fill.mjs "${fillFolder}/$2"`;
+
+function fillRole(awsAccount: string): string {
+  return `arn:aws:iam::${awsAccount}:role/${fillRoleName}`;
+}
+
+/** What a fill calls: it lists, reads and adds (docs/security.md). A bucket's versions keep what an addition would hide. */
+const fillActions = [
+  "s3:GetBucketObjectLockConfiguration",
+  "s3:GetBucketVersioning",
+  "s3:ListBucket",
+  "s3:ListBucketMultipartUploads",
+  "s3:ListBucketVersions",
+  "s3:GetObject",
+  "s3:GetObjectTagging", // an object that is copied inside S3 takes its tags along
+  "s3:GetObjectVersion",
+  "s3:PutObject",
+  "s3:PutObjectTagging",
+  "s3:AbortMultipartUpload",
+  "s3:ListMultipartUploadParts",
+] as const;

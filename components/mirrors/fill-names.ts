@@ -1,0 +1,26 @@
+import { type Region, singleRegions } from "../stack/geography.ts";
+
+/** Name of the Cloud Run job, in each region. */
+export const fillJobName = "artifacts-fill";
+
+/** Where the tasks find the bucket with their program and their orders. */
+export const fillFolder = "/fill";
+
+/** How many tasks fill a mirror, unless `artifacts fill --start` asks for others. They share what the region's quota of requests allows. */
+export const fillTasks = 10;
+
+/** Name of the role in AWS that the tasks take. */
+export const fillRoleName = "artifacts-fill";
+
+/** Whom the token is for that Google gives a task for AWS. */
+export const fillAudience = "sts.amazonaws.com";
+
+/** Name of the bucket with the program and the orders. */
+export function fillBucket(googlePrefix: string): string {
+  return `${googlePrefix}-fill`;
+}
+
+/** The regions that have the job: a multi-region runs nothing, its mirrors are filled from the nearest of these. */
+export function fillRegions([first, ...others]: readonly [Region, ...Region[]]): readonly [Region, ...Region[]] {
+  return [first, ...singleRegions(others)];
+}
