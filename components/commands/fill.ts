@@ -1,19 +1,24 @@
 import { writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import { Command } from "@commander-js/extra-typings";
+import { Command, Option } from "@commander-js/extra-typings";
 import { formatBytes } from "../promotion/text/format-bytes.ts";
 import { formatCount } from "../promotion/text/format-count.ts";
-import { UsageError } from "./command.ts";
+import { CommandError, UsageError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { exportedState } from "./exported-state.ts";
+import { executionInWords, type FillExecution, fillExecution, latestFills } from "./fill-executions.ts";
 import { type Filled, fillMirror } from "./fill-mirror.ts";
 import { fillOrderOf } from "./fill-order.ts";
+import { fillProgram, fillRegionOf, hasOwnKeys, startFill } from "./fill-start.ts";
 import { interruptible } from "./interruptible.ts";
-import { mirrorsNamed } from "./mirrors-named.ts";
+import { mirrorsNamed, mirrorsOfRequest } from "./mirrors-named.ts";
 import { printError, printJson, printNote, printProgress, printResult } from "./output.ts";
-import { readProduction } from "./production.ts";
+import { type ProductionSources, readProduction } from "./production.ts";
 import { withProduction } from "./production-options.ts";
 import { repeated } from "./repeated.ts";
-import { parseShard } from "./shard.ts";
+import { parseShard, type Shard } from "./shard.ts";
+import { promotionStatus } from "./status-report.ts";
 import { traceDescription, traceIfAsked } from "./trace-option.ts";
 
 /** `artifacts fill`. */
@@ -21,14 +26,37 @@ export const fillCommand = withProduction(
   new Command("fill")
     .summary("bring to a mirror what it lacks, outside of the stack's lock")
     .description(
-      "Brings to a new mirror, or one that was made again, what it lacks, from the mirrors that are nearest to it, without the Pulumi engine. Removes nothing. Goes on where a run that was killed stopped; parts may run at the same time. Exit code 3 with --status: something is missing; 1: something could not be read or copied.",
+      "Brings to a new mirror, or one that was made again, what it lacks, from the mirrors that are nearest to it, without the Pulumi engine. Removes nothing. Goes on where a run that was killed stopped; parts may run at the same time. With --start a Cloud Run job near the mirror does it. Exit code 3 with --status: something is missing; 1: something could not be read, copied or started.",
     )
-    .requiredOption(
+    .option(
       "--mirror <name>",
-      "the mirror to fill, e.g. images-us-central1, files-aws-us-east-1 (may be repeated); the others are read only",
+      "the mirror to fill, e.g. images-us-central1, files-aws-us-east-1 (may be repeated); the others are read only. With --start and --status it may be left out: the mirrors that the last deployment left to a fill",
       repeated,
+      [],
     )
-    .option("--status", "print how much of what it shall have each mirror has, and do nothing")
+    .addOption(
+      new Option(
+        "--start",
+        "run the Cloud Run job of the nearest region, and return; does nothing for a mirror that is being filled by one",
+      ).conflicts(["status", "order", "shard"]),
+    )
+    .addOption(
+      new Option(
+        "--archive <file>",
+        "with --start: the program that the tasks run, made by build-fill; without it, it is built",
+      ).implies({
+        start: true,
+      }),
+    )
+    .addOption(
+      new Option("--wait", "with --start: until the jobs have ended. Exit code 1: one of them failed").implies({
+        start: true,
+      }),
+    )
+    .option(
+      "--status",
+      "print how much of what it shall have each mirror has, and the latest Cloud Run job that filled it, and do nothing",
+    )
     .option(
       "--order <file>",
       "write to this file what a task of a Cloud Run job needs to know of the fill of one mirror, and do nothing else",
@@ -42,39 +70,71 @@ export const fillCommand = withProduction(
   .option("--trace", traceDescription)
   .option(
     "--json",
-    "one JSON document: {mirrors: [{mirror, wanted, missing, done, bytes, failures, warnings}]}; wanted: lines of the manifests; missing: those that the mirror lacked; done: steps",
+    "one JSON document: {mirrors: [{mirror, wanted, missing, done, bytes, failures, warnings, execution}]}; wanted: lines of the manifests; missing: those that the mirror lacked; done: steps; execution: with --status, the latest one that filled it, {region, name, mirror, state, tasks, running, succeeded, failed, retried, since, until, log}. With --start: {mirrors: [{mirror, started, execution}], failures}",
   )
   .action(async (values) => {
     traceIfAsked(values.trace);
     const shard = parseShard(values.shard, process.env);
+    if (values.mirror.length === 0 && values.start !== true && values.status !== true)
+      throw new UsageError("--mirror: name the mirror to fill; --start and --status know those that a deployment left");
     const production = await readProduction(values, values.project);
     mirrorsNamed(production, values.mirror);
     if (values.order !== undefined) {
-      const [mirror = "", ...others] = values.mirror;
-      if (others.length > 0) throw new UsageError("--order: an order is about one mirror");
-      await writeFile(values.order, gzipSync(JSON.stringify(fillOrderOf(production, mirror, new Set()))));
-      printNote(`the order to fill ${mirror}: ${values.order}`);
-      printJson({ mirrors: [] });
+      await writeOrder(production, values.mirror, values.order);
       return;
     }
-    const only = values.status === true ? ({ only: "look" } as const) : {};
-    const mirrors: (Filled & { readonly mirror: string })[] = [];
-    await interruptible(async (signal) => {
-      for (const mirror of values.mirror) {
-        const order = fillOrderOf(production, mirror, new Set(values.mirror));
-        const tell = everySeconds(10);
-        const filled = await fillMirror(order, shard, { ...only, signal }, ({ done, missing, bytes }) =>
-          tell(`${mirror}: ${formatCount(done)} steps done, ${formatCount(missing)} missing, ${formatBytes(bytes)}`),
-        );
-        mirrors.push({ mirror, ...filled });
-        printFilled(mirror, filled, values.status === true);
-      }
-    });
-    printJson({ mirrors });
-    const isMissing = values.status === true && mirrors.some(({ missing }) => missing > 0);
-    const hasFailed = mirrors.some(({ failures }) => failures.length > 0);
-    process.exitCode = hasFailed ? exitCodes.error : isMissing ? exitCodes.differs : exitCodes.ok;
+    const mirrors = values.mirror.length > 0 ? values.mirror : await leftMirrors(production, values.stack);
+    if (mirrors.length === 0) printResult("no mirror is left to a fill");
+    if (values.start === true) await start(production, mirrors, values);
+    else await fill(production, mirrors, shard, values.status === true);
   });
+
+/** The mirrors that the last deployment left to a fill, by the stack's state, and that the stack still has. */
+async function leftMirrors(production: ProductionSources, stack: string): Promise<readonly string[]> {
+  if (production.config.fillAbove === undefined) return [];
+  const { state } = production;
+  const there = new Set([...production.images, ...production.files].flatMap(mirrorsOfRequest));
+  const { filling } = promotionStatus(await exportedState(stack, state), state ?? "the state", []);
+  return filling.filter((name) => there.has(name));
+}
+
+async function writeOrder(production: ProductionSources, named: readonly string[], file: string): Promise<void> {
+  const [mirror = "", ...others] = named;
+  if (others.length > 0) throw new UsageError("--order: an order is about one mirror");
+  await writeFile(file, gzipSync(JSON.stringify(fillOrderOf(production, mirror, new Set()))));
+  printNote(`the order to fill ${mirror}: ${file}`);
+  printJson({ mirrors: [] });
+}
+
+/** Fills mirrors from here, or looks at them. */
+async function fill(
+  production: ProductionSources,
+  names: readonly string[],
+  shard: Shard,
+  isStatus: boolean,
+): Promise<void> {
+  const only = isStatus ? ({ only: "look" } as const) : {};
+  const mirrors: (Filled & { readonly mirror: string; readonly execution?: FillExecution })[] = [];
+  const regions = new Set(names.map((name) => fillRegionOf(production.config, name)));
+  const executions = isStatus ? await latestFills(production.config, regions) : new Map<string, FillExecution>();
+  await interruptible(async (signal) => {
+    for (const mirror of names) {
+      const order = fillOrderOf(production, mirror, new Set(names));
+      const tell = everySeconds(10);
+      const filled = await fillMirror(order, shard, { ...only, signal }, ({ done, missing, bytes }) =>
+        tell(`${mirror}: ${formatCount(done)} steps done, ${formatCount(missing)} missing, ${formatBytes(bytes)}`),
+      );
+      const execution = executions.get(mirror);
+      mirrors.push({ mirror, ...filled, ...(execution && { execution }) });
+      printFilled(mirror, filled, isStatus);
+      if (execution !== undefined) printExecution(mirror, execution);
+    }
+  });
+  printJson({ mirrors });
+  const isMissing = isStatus && mirrors.some(({ missing }) => missing > 0);
+  const hasFailed = mirrors.some(({ failures }) => failures.length > 0);
+  process.exitCode = hasFailed ? exitCodes.error : isMissing ? exitCodes.differs : exitCodes.ok;
+}
 
 function printFilled(mirror: string, filled: Filled, isStatus: boolean): void {
   const { wanted, missing, done, bytes, failures, warnings } = filled;
@@ -82,6 +142,90 @@ function printFilled(mirror: string, filled: Filled, isStatus: boolean): void {
   printResult(isStatus ? `${has} there` : `${has} were there; ${formatCount(done)} steps done, ${formatBytes(bytes)}`);
   for (const warning of warnings) printResult(`warning: ${warning}`);
   for (const failure of failures) printError(failure);
+}
+
+/** Starts the jobs that fill mirrors. One that cannot be started holds back no other. */
+async function start(
+  production: ProductionSources,
+  mirrors: readonly string[],
+  values: {
+    readonly stack: string;
+    readonly archive?: string | undefined;
+    readonly wait?: boolean | undefined;
+    readonly mirror: readonly string[];
+  },
+): Promise<void> {
+  const { config } = production;
+  const started: { readonly mirror: string; readonly started: boolean; readonly execution: FillExecution }[] = [];
+  const failures: string[] = [];
+  let program: Promise<Buffer> | undefined;
+  const failed = (mirror: string, why: string): void => {
+    failures.push(`${mirror}: ${why}`);
+    printError(`${mirror}: ${why}`);
+  };
+  await interruptible(async (signal) => {
+    for (const mirror of mirrors) {
+      if (hasOwnKeys(config, mirror)) {
+        const why = `its keys are in your environment, not in that of a job: run npx artifacts fill --stack ${values.stack} --mirror ${mirror}`;
+        // Left by a deployment: the others are what it is called for.
+        if (values.mirror.length > 0) failed(mirror, why);
+        else printResult(`warning: ${mirror}: ${why}`);
+        continue;
+      }
+      try {
+        const one = await startFill(
+          config,
+          production,
+          mirror,
+          new Set(mirrors),
+          () => (program ??= fillProgram(values.archive)),
+          signal,
+        );
+        const { execution } = one;
+        started.push(one);
+        printResult(
+          one.started
+            ? `${mirror}: started ${execution.name} in ${execution.region}, ${formatCount(execution.tasks)} tasks`
+            : `${mirror}: ${execution.name} in ${execution.region} fills it since ${execution.since}: nothing was started`,
+        );
+        if (execution.log !== "") printNote(`log: ${execution.log}`);
+      } catch (error) {
+        if (!(error instanceof CommandError) || signal.aborted) throw error;
+        failed(mirror, error.message);
+      }
+    }
+    if (started.length > 0)
+      printNote(
+        `next: npx artifacts fill --stack ${values.stack} --status: what is there by then; the next deployment sees the end`,
+      );
+    if (values.wait === true)
+      for (const { mirror, execution } of started) {
+        const ended = await untilEnded(config, execution, signal);
+        printExecution(mirror, ended);
+        if (ended.state !== "succeeded") failed(mirror, `${ended.name} ${ended.state}: see its log, ${ended.log}`);
+      }
+  });
+  printJson({ mirrors: started, failures });
+  process.exitCode = failures.length > 0 ? exitCodes.error : exitCodes.ok;
+}
+
+/** Waits until an execution has ended. */
+async function untilEnded(
+  settings: ProductionSources["config"],
+  { region, name }: FillExecution,
+  signal: AbortSignal,
+): Promise<FillExecution> {
+  const tell = everySeconds(30);
+  for (let pause = 500; ; pause = Math.min(2 * pause, 15_000)) {
+    const now = await fillExecution(settings, region, name);
+    if (now.state !== "running") return now;
+    tell(executionInWords(now));
+    await sleep(pause, undefined, { signal });
+  }
+}
+
+function printExecution(mirror: string, execution: FillExecution): void {
+  printResult(`${mirror}: ${executionInWords(execution)}`);
 }
 
 /** Prints a line of progress at most so often. */

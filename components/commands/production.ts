@@ -35,6 +35,9 @@ export interface Production {
 
 /** {@link Production} of the projects asked for, and what else a command may look at. */
 export interface ProductionSources extends Production {
+  readonly config: StackConfig;
+  /** The file of the state that says where the mirrors are; undefined: their names do. */
+  readonly state: string | undefined;
   readonly locations: Locations;
   readonly storage: StorageSettings;
   /** All projects there are, whichever were asked for. */
@@ -88,6 +91,8 @@ export async function readProduction(sources: Sources, names: readonly string[])
   const chosen = projects.filter(({ name }) => names.length === 0 || names.includes(name));
   return {
     ...productionOf(chosen, locations, storage, config),
+    config,
+    state,
     locations,
     storage,
     owners: projects.map(ownerOf),

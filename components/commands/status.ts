@@ -1,6 +1,3 @@
-import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
-import { promisify } from "node:util";
 import { Command } from "@commander-js/extra-typings";
 import { loadManifests } from "../manifests/load.ts";
 import { promotesFiles, promotesImages } from "../manifests/project.ts";
@@ -11,8 +8,9 @@ import { readStackFile } from "../stack/stack-file.ts";
 import { CommandError } from "./command.ts";
 import { type DnssecResponse, dnssecReport, signsZone, zoneSignatures } from "./dnssec.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { exportedState } from "./exported-state.ts";
 import { useLocalStack } from "./local-stack.ts";
-import { printDetail, printJson, printNote, printResult } from "./output.ts";
+import { printJson, printNote, printResult } from "./output.ts";
 import { isInPlace, nextCommands, promotionStatus, runsTable, statusTable } from "./status-report.ts";
 import { textTable } from "./text-table.ts";
 
@@ -34,7 +32,7 @@ export const statusCommand = new Command("status")
   .action(async (values) => {
     const local = await useLocalStack(values.stack);
     const file = values.state ?? local?.state;
-    const text = file === undefined ? await exportedState(values.stack) : await readState(file);
+    const text = await exportedState(values.stack, file);
     const config = await configOf(local?.config ?? `Pulumi.${values.stack}.yaml`);
     const status = promotionStatus(text, file ?? "the state", await wantedProjects(config));
     const dnssec = await signatures(config);
@@ -83,26 +81,4 @@ function dnssecLines(found: DnssecResponse | { readonly unknown: string }, stack
   if ("unknown" in found) return { line: `DNSSEC: not known: ${escapeUnprintable(found.unknown)}`, next: [] };
   const { line, next } = dnssecReport(found, stack);
   return { line: `DNSSEC: ${line}`, next };
-}
-
-async function readState(file: string): Promise<string> {
-  return await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT")
-      throw new CommandError(`there is no ${file}: write it with pulumi stack export --file ${file}`);
-    throw error;
-  });
-}
-
-async function exportedState(stack: string): Promise<string> {
-  try {
-    const args = ["stack", "export", "--stack", stack, "--non-interactive"];
-    printDetail(`runs pulumi ${args.join(" ")}`);
-    return (await promisify(execFile)("pulumi", args, { maxBuffer: 1024 ** 3 })).stdout;
-  } catch (error) {
-    const { code, stderr } = error as { code?: unknown; stderr?: string };
-    const why = code === "ENOENT" ? "pulumi is not on PATH" : (stderr ?? String(error)).trim();
-    throw new CommandError(
-      `the state of stack ${stack} cannot be read: ${why}; or give an export of it with --state FILE`,
-    );
-  }
 }

@@ -22,6 +22,13 @@ export function nearestFirst<Mirror extends { readonly name: string }>(
   return mirrors.toSorted((one, other) => rank.get(one)! - rank.get(other)!);
 }
 
+/** The region that is nearest to a mirror: its own, if that is one of them; the first, if the mirror's name tells no region. */
+export function nearestRegion(mirror: string, regions: readonly [Region, ...Region[]]): Region {
+  const at = regionOfMirror(mirror);
+  if (at === undefined) return regions[0];
+  return regions.reduce((best, one) => (angleBetween(one, at) < angleBetween(best, at) ? one : best));
+}
+
 /**
  * The region of a mirror, by its name: `images-us-central1`, `images-s3-us-east-1`, `files-gcp-us-central1`. Undefined: the name tells none.
  * @internal exported for its tests.

@@ -150,6 +150,8 @@ export interface StackConfig {
   readonly cloudflareEndpoint: string | undefined;
   /** The setting `gcp:certificateManagerCustomEndpoint`; undefined: Google's endpoint. */
   readonly certificateEndpoint: string | undefined;
+  /** The setting `gcp:cloudRunV2CustomEndpoint`; undefined: Google's endpoint. Read by `artifacts fill` only. */
+  readonly runEndpoint: string | undefined;
 }
 
 const text = (pattern: RegExp, must: string) => z.string({ error: must }).regex(pattern, must);
@@ -349,6 +351,7 @@ const settings = {
     monitoringCustomEndpoint: endpoint.optional(),
     billingCustomEndpoint: endpoint.optional(),
     certificateManagerCustomEndpoint: endpoint.optional(),
+    cloudRunV2CustomEndpoint: endpoint.optional(),
   },
   cloudflare: {
     baseUrl: endpoint.optional(),
@@ -646,6 +649,7 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
       billingEndpoint: gcp.billingCustomEndpoint,
       cloudflareEndpoint: cloudflare.baseUrl,
       certificateEndpoint: gcp.certificateManagerCustomEndpoint,
+      runEndpoint: gcp.cloudRunV2CustomEndpoint,
       storage: {
         ...(gcp.storageCustomEndpoint !== undefined && { gcsEndpoint: gcp.storageCustomEndpoint }),
         ...(s3 !== undefined && { s3Endpoint: s3 }),

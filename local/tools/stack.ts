@@ -101,6 +101,7 @@ export class Stack {
     set("gcp:monitoringCustomEndpoint", `${this.#rehearsal.control}/apis/monitoring/`);
     set("gcp:billingCustomEndpoint", `${this.#rehearsal.control}/apis/billingbudgets/v1/`);
     set("gcp:certificateManagerCustomEndpoint", `${this.#rehearsal.control}/apis/certificatemanager/v1/`);
+    set("gcp:cloudRunV2CustomEndpoint", `${this.#rehearsal.control}/apis/run/v2/`);
     set("cloudflare:baseUrl", `${this.#rehearsal.control}/apis/cloudflare/client/v4`);
     for (const [key, value] of Object.entries(onThisMachine)) set(key, value);
     if (manifests !== undefined) set("artifacts:manifests", manifests);

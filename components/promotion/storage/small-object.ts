@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Bucket, ObjectExists } from "./bucket.ts";
+import { type Bucket, chunkBytes, ObjectExists } from "./bucket.ts";
 import { crc32c, encodeCrc32c } from "./crc32c.ts";
 
 const nothing = Buffer.alloc(0);
@@ -20,4 +20,23 @@ export async function createSmall(bucket: Bucket, key: string, bytes: Buffer, si
   const content = { size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex"), crc32c: checksum };
   const upload = await bucket.create(key, content, headers, signal);
   await upload.finish({ bytes, offset: 0, crc32c: checksum });
+}
+
+/** Writes an object that is held in memory, of any size, also in the place of one that is there: what only this program reads. */
+export async function putObject(bucket: Bucket, key: string, bytes: Buffer, signal: AbortSignal): Promise<void> {
+  const sum = (part: Buffer) => encodeCrc32c(crc32c(part));
+  const content = {
+    size: bytes.length,
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+    crc32c: sum(bytes),
+  };
+  const upload = await bucket.create(key, content, headers, signal, await bucket.stat(key, signal));
+  const step = chunkBytes(bytes.length);
+  let offset = 0;
+  for (; bytes.length - offset > step; offset += step) {
+    const part = bytes.subarray(offset, offset + step);
+    await upload.write({ bytes: part, offset, crc32c: sum(part) });
+  }
+  const last = bytes.subarray(offset);
+  await upload.finish({ bytes: last, offset, crc32c: sum(last) });
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "mocha";
-import { nearestFirst, regionOfMirror } from "../../../components/mirrors/nearest-mirrors.ts";
+import { nearestFirst, nearestRegion, regionOfMirror } from "../../../components/mirrors/nearest-mirrors.ts";
+import { findRegion, type Region } from "../../../components/stack/geography.ts";
 
 const none: ReadonlySet<string> = new Set();
 const named = (...names: string[]) => names.map((name) => ({ name }));
@@ -41,5 +42,16 @@ it("a mirror whose name tells no region reads the others in the order of the con
   assert.deepEqual(
     nearestFirst(mirrors, "images-r2", none).map(({ name }) => name),
     ["images-us-central1", "images-europe-west1", "images-r2"],
+  );
+});
+
+it("the region that fills a mirror is its own, the nearest of those that there are, or the first", () => {
+  const regions = ["us-central1", "europe-west1", "asia-east1"].map((name) => findRegion("gcp", name)!);
+  const nearest = (mirror: string) => nearestRegion(mirror, regions as [Region, ...Region[]]).name;
+  assert.deepEqual(
+    ["images-asia-east1", "files-aws-eu-central-1", "images-s3-ap-southeast-1", "images-europe", "images-lake"].map(
+      nearest,
+    ),
+    ["asia-east1", "europe-west1", "asia-east1", "europe-west1", "us-central1"],
   );
 });

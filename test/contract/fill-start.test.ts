@@ -1,0 +1,201 @@
+/** `artifacts fill --start`: what it puts into the bucket, whose job it runs, what it says of it, and that it starts nothing twice. */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { after, before, beforeEach, describe, it } from "mocha";
+import { readFillOrder } from "../../components/commands/fill-order.ts";
+import { fileMirrorLines } from "../../components/promotion/run/mirror-lines.ts";
+import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
+import { runArtifacts } from "../support/run-command-lines.ts";
+import { type RunJobs, startRunJobs } from "../support/run-jobs.ts";
+import { stackFile } from "../support/stack-file.ts";
+
+const program = Buffer.from("the program");
+const hash = (content: string | Buffer) => createHash("sha256").update(content).digest("hex");
+const endOf = (state: "succeeded" | "failed" | "cancelled") => {
+  const [done, left] = state === "succeeded" ? [3, 0] : [2, 1];
+  return {
+    completionTime: "2026-01-01T05:00:00Z",
+    runningCount: 0,
+    succeededCount: done,
+    retriedCount: 4,
+    ...(state === "failed" && { failedCount: left }),
+    ...(state === "cancelled" && { cancelledCount: left }),
+  };
+};
+
+describe("the start of a fill", () => {
+  let stores: ObjectStores;
+  let jobs: RunJobs;
+
+  before(async () => {
+    stores = await startObjectStores();
+    for (const bucket of ["org-fill", "org-artifacts-us-central1", "org-artifacts-europe-west1"])
+      await stores.makeBucket("gcs", bucket);
+    await mkdir(join(stores.folder, "manifests/tool"), { recursive: true });
+    const file = (name: string, text: string) => writeFile(join(stores.folder, name), text);
+    await file(
+      "manifests/tool/project.yaml",
+      "description: x\nowners: {group: g@example.org}\nstaging: {files: true}\n",
+    );
+    await file("manifests/tool/files.yaml", `files:\n  - name: a\n    sha256: ${hash("a")}\n`);
+    await file("fill.tar.gz", program.toString());
+    await stores.stage("org-artifacts-us-central1", "binaries/tool/a", "a");
+  });
+  after(() => stores.stop());
+  beforeEach(async () => {
+    jobs = await startRunJobs(["us-central1", "europe-west1"], 3);
+    await stack("us-central1, europe-west1");
+  });
+
+  async function stack(gcpRegions: string, more = "  artifacts:fillAbove: 100\n"): Promise<void> {
+    const lines = stackFile.replace("gcpRegions: [us-central1]", `gcpRegions: [${gcpRegions}]`);
+    const aws = `  artifacts:awsRegions: [eu-central-1]\n  aws:allowedAccountIds: ["123456789012"]\n  aws:region: eu-central-1\n`;
+    const endpoints = `  gcp:cloudRunV2CustomEndpoint: ${jobs.endpoint}\n  gcp:storageCustomEndpoint: ${stores.gcs}/storage/v1/\n`;
+    await writeFile(join(stores.folder, "Pulumi.prod.yaml"), `${lines}${aws}${endpoints}${more}`);
+  }
+
+  const fill = (...args: readonly string[]) => runArtifacts(["fill", ...args], { cwd: stores.folder });
+  const start = (...args: readonly string[]) => fill("--start", "--archive", "fill.tar.gz", ...args);
+
+  it("the program and the order are in the bucket, the job of the mirror's region has them as its arguments, and it is started once", async () => {
+    const first = await start("--mirror", "files-gcp-europe-west1");
+    assert.deepEqual([first.code, first.err], [0, ""]);
+    assert.match(
+      first.out,
+      /^files-gcp-europe-west1: started artifacts-fill-0 in europe-west1, 3 tasks\nlog: https:\/\/console\.example\/europe-west1\/0\nnext: npx artifacts fill --stack prod --status/,
+    );
+    const [execution] = jobs.executions.get("europe-west1")!;
+    const [archive = "", order = ""] = execution!.template.containers[0]!.args;
+    assert.equal(archive, `programs/${hash(program)}.tar.gz`);
+    assert.match(order, /^orders\/files-gcp-europe-west1\/[0-9a-f]{64}\.json\.gz$/);
+    assert.deepEqual((await stores.served("org-fill", archive))?.bytes, program);
+    const { mirror, files } = readFillOrder(
+      gunzipSync((await stores.served("org-fill", order))!.bytes).toString(),
+      order,
+    );
+    assert.equal(mirror, "files-gcp-europe-west1");
+    assert.deepEqual(
+      files[0]?.mirrors.map(({ name }) => name),
+      ["files-gcp-us-central1", "files-aws-eu-central-1", "files-gcp-europe-west1"],
+    );
+
+    const second = await start("--mirror", "files-gcp-europe-west1");
+    assert.equal(second.code, 0);
+    assert.match(
+      second.out,
+      /^files-gcp-europe-west1: artifacts-fill-0 in europe-west1 fills it since .*: nothing was started/,
+    );
+    assert.equal(jobs.executions.get("europe-west1")!.length, 1);
+    Object.assign(execution!, endOf("failed"));
+    assert.match((await start("--mirror", "files-gcp-europe-west1")).out, /started artifacts-fill-1/);
+  });
+
+  it("a mirror in AWS is filled from the nearest region of Google, and no other mirror's fill keeps it back", async () => {
+    const { code, out } = await start("--mirror", "files-gcp-europe-west1", "--mirror", "files-aws-eu-central-1");
+    assert.equal(code, 0);
+    assert.match(out, /files-aws-eu-central-1: started artifacts-fill-1 in europe-west1/);
+  });
+
+  it("without a name: what the last deployment left, which may be nothing", async () => {
+    const promotion = (filling: string) => ({
+      type: "promotion:index:PromotedFiles",
+      inputs: {
+        project: "tool",
+        staging: "s",
+        mirrors: fileMirrorLines([
+          { name: "files-gcp-us-central1", kind: "gcs", bucket: "org-artifacts-us-central1", region: "us-central1" },
+          { name: "files-gcp-europe-west1", kind: "gcs", bucket: "org-artifacts-europe-west1", region: "europe-west1" },
+        ]),
+      },
+      outputs: { filling },
+    });
+    const state = async (filling: string) => {
+      const deployment = { resources: [promotion(filling)] };
+      await writeFile(join(stores.folder, "state.json"), JSON.stringify({ deployment }));
+    };
+    await state("");
+    const none = await start("--state", "state.json");
+    assert.deepEqual([none.code, none.out], [0, "no mirror is left to a fill\n"]);
+    await state("files-gcp-europe-west1 files-gcp-gone");
+    const some = await start("--state", "state.json", "--json");
+    assert.equal(some.code, 0, some.err);
+    const { mirrors } = JSON.parse(some.out) as { mirrors: { mirror: string; started: boolean }[] };
+    assert.deepEqual(
+      mirrors.map(({ mirror, started }) => [mirror, started]),
+      [["files-gcp-europe-west1", true]],
+    );
+    await stack("us-central1, europe-west1", "");
+    const off = await start("--state", "state.json");
+    assert.deepEqual(
+      [off.code, off.out],
+      [0, "no mirror is left to a fill\n"],
+      "nothing is left where fillAbove is not set",
+    );
+  });
+
+  it("--wait ends with the job, and tells of its failure", async () => {
+    const waiting = start("--wait", "--mirror", "files-gcp-europe-west1", "--mirror", "files-gcp-us-central1");
+    const ends = [
+      ["us-central1", "succeeded"],
+      ["europe-west1", "cancelled"],
+    ] as const;
+    for (const [region, state] of ends) {
+      const all = jobs.executions.get(region)!;
+      while (all.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+      Object.assign(all[0]!, endOf(state));
+    }
+    const { code, out, err } = await waiting;
+    assert.equal(code, 1);
+    assert.match(
+      out,
+      /files-gcp-us-central1: artifacts-fill-0 in us-central1: succeeded, 3 of 3 tasks done, 4 tried again, 2026-01-01T00:00:00\.000Z until 2026-01-01T05:00:00Z/,
+    );
+    assert.match(err, /error: files-gcp-europe-west1: artifacts-fill-0 cancelled: see its log/);
+  });
+
+  it("--status tells of the latest job too", async () => {
+    await start("--mirror", "files-gcp-europe-west1");
+    const { code, out } = await fill("--status", "--mirror", "files-gcp-europe-west1");
+    assert.equal(code, 3);
+    assert.match(
+      out,
+      /^files-gcp-europe-west1: 0 of 1 there\nfiles-gcp-europe-west1: artifacts-fill-0 in europe-west1: running, 0 of 3 tasks done, 3 running, since /,
+    );
+    const json = await fill("--status", "--json", "--mirror", "files-gcp-europe-west1");
+    const [told] = (JSON.parse(json.out) as { mirrors: { missing: number; execution: { state: string } }[] }).mirrors;
+    assert.deepEqual([told?.missing, told?.execution.state], [1, "running"]);
+  });
+
+  it("each failure is one error that says what to do, and holds back no other mirror", async () => {
+    for (const [status, said] of [
+      [
+        403,
+        /error: files-gcp-us-central1: Cloud Run refuses run\.jobs\.runWithOverrides on artifacts-fill in us-central1 \(403 .*\): .*roles\/run\.admin/,
+      ],
+      [429, /error: files-gcp-us-central1: Cloud Run's quota in us-central1 is used up/],
+      [503, /error: files-gcp-us-central1: http.*:run answers 503/],
+    ] as const) {
+      jobs.refuse = status;
+      const { code, err } = await start("--mirror", "files-gcp-us-central1");
+      assert.equal(code, 1);
+      assert.match(err, said);
+    }
+    jobs.refuse = undefined;
+    jobs.executions.delete("us-central1");
+    const { code, out, err } = await start("--mirror", "files-gcp-us-central1", "--mirror", "files-gcp-europe-west1");
+    assert.equal(code, 1);
+    assert.match(
+      err,
+      /there is no job artifacts-fill in us-central1: pulumi up makes it where artifacts:fillAbove is set/,
+    );
+    assert.match(out, /files-gcp-europe-west1: started/);
+  });
+
+  it("calls that make no sense are refused", async () => {
+    for (const args of [[], ["--start", "--status"], ["--start", "--shard", "1/2"], ["--archive", "x", "--order", "y"]])
+      assert.equal((await fill(...args)).code, 2, args.join(" "));
+  });
+});

@@ -1,0 +1,72 @@
+/**
+ * The part of the Cloud Run Admin API v2 that starts jobs and tells of their executions
+ * (https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.jobs/run, .../projects.locations.jobs.executions). It runs nothing.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { text } from "node:stream/consumers";
+import { serveOnLoopback } from "./loopback-server.ts";
+
+/** The fields of an execution that change, and the arguments of its container. */
+interface Execution {
+  readonly name: string;
+  readonly createTime: string;
+  readonly taskCount: number;
+  readonly logUri: string;
+  readonly template: { readonly containers: readonly { readonly args: readonly string[] }[] };
+  runningCount?: number;
+  succeededCount?: number;
+  failedCount?: number;
+  cancelledCount?: number;
+  retriedCount?: number;
+  completionTime?: string;
+}
+
+/** The API with a job in some regions. */
+export interface RunJobs {
+  /** As `gcp:cloudRunV2CustomEndpoint`. */
+  readonly endpoint: string;
+  /** By region, in the order of their starts. */
+  readonly executions: Map<string, Execution[]>;
+  /** Answers what starts an execution with this status in place of doing it; undefined: does it. */
+  refuse: number | undefined;
+}
+
+/** Starts the API. @param regions that have the job. */
+export async function startRunJobs(regions: readonly string[], tasks: number): Promise<RunJobs> {
+  const executions = new Map(regions.map((region) => [region, [] as Execution[]]));
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { pathname } = new URL(request.url ?? "", "http://h");
+    const reply = (status: number, body: object): void => {
+      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    };
+    const fail = (code: number) => reply(code, { error: { code, message: `refused by the test: ${code}` } });
+    const [, job = "", region = "", rest = ""] =
+      /^\/v2\/(projects\/some-project\/locations\/([^/]+)\/jobs\/artifacts-fill)(.*)$/.exec(pathname) ?? [];
+    const all = executions.get(region);
+    if (all === undefined) return fail(404);
+    const name = /^\/executions\/(.+)$/.exec(rest)?.[1];
+    if (name !== undefined) {
+      const found = all.find((one) => one.name.endsWith(`/${name}`));
+      return found === undefined ? fail(404) : reply(200, found);
+    }
+    if (rest === "/executions") return reply(200, { executions: all });
+    if (rest !== ":run" || request.method !== "POST") return fail(404);
+    const { overrides } = JSON.parse(await text(request)) as {
+      overrides: { containerOverrides: { args: string[] }[] };
+    };
+    if (jobs.refuse !== undefined) return fail(jobs.refuse);
+    const execution: Execution = {
+      name: `${job}/executions/artifacts-fill-${all.length}`,
+      createTime: new Date(Date.UTC(2026, 0, 1, 0, all.length)).toISOString(),
+      taskCount: tasks,
+      logUri: `https://console.example/${region}/${all.length}`,
+      template: { containers: overrides.containerOverrides },
+      runningCount: tasks,
+    };
+    all.push(execution);
+    reply(200, { name: "projects/some-project/locations/x/operations/y", metadata: execution });
+  };
+  const { url } = await serveOnLoopback((request, response) => void answer(request, response));
+  const jobs: RunJobs = { endpoint: `${url}/v2/`, executions, refuse: undefined };
+  return jobs;
+}
