@@ -6,9 +6,10 @@ import { IAMBinding as AccountIAMBinding } from "@pulumi/gcp/serviceaccount/iamb
 import { Bucket } from "@pulumi/gcp/storage/bucket.js";
 import { BucketIAMBinding } from "@pulumi/gcp/storage/bucketIAMBinding.js";
 import * as pulumi from "@pulumi/pulumi";
+import { webIdentityAudience } from "../promotion/storage/google-web-identity.ts";
 import { bucketLocation } from "../stack/bucket-location.ts";
 import type { Region } from "../stack/geography.ts";
-import { fillAudience, fillBucket, fillFolder, fillJobName, fillRoleName, fillTasks } from "./fill-names.ts";
+import { fillBucket, fillFolder, fillJobName, fillRoleName, fillTasks } from "./fill-names.ts";
 
 export interface FillJobArgs {
   readonly project: string;
@@ -156,7 +157,7 @@ export class FillJob extends pulumi.ComponentResource {
                 Condition: {
                   StringEquals: {
                     "accounts.google.com:aud": id,
-                    "accounts.google.com:oaud": fillAudience,
+                    "accounts.google.com:oaud": webIdentityAudience,
                     "accounts.google.com:sub": id,
                   },
                 },

@@ -12,9 +12,6 @@ export const fillTasks = 10;
 /** Name of the role in AWS that the tasks take. */
 export const fillRoleName = "artifacts-fill";
 
-/** Whom the token is for that Google gives a task for AWS. */
-export const fillAudience = "sts.amazonaws.com";
-
 /** Name of the bucket with the program and the orders. */
 export function fillBucket(googlePrefix: string): string {
   return `${googlePrefix}-fill`;

@@ -42,7 +42,7 @@ describe("credentials that end while a promotion runs", () => {
     server = await serveOnLoopback((request, response) => {
       void answer(request).then(({ status = 200, body }) => {
         response
-          .writeHead(status, { "content-length": Buffer.byteLength(body), etag: '"1"' })
+          .writeHead(status, { "content-length": Buffer.byteLength(body), etag: '"1"', "metadata-flavor": "Google" })
           .end(request.method === "HEAD" ? "" : body);
       });
     });
@@ -77,6 +77,11 @@ describe("credentials that end while a promotion runs", () => {
       if (request.headers.authorization !== "Bearer of the job") return { status: 401, body: "" };
       tokens.set(audience, `token-${++given}`);
       return { body: JSON.stringify({ value: tokens.get(audience) }) };
+    }
+    if (pathname === "/computeMetadata/v1/instance/service-accounts/default/identity") {
+      if (request.headers["metadata-flavor"] !== "Google") return { status: 403, body: "" };
+      tokens.set(searchParams.get("audience") ?? "", `token-${++given}`);
+      return { body: `token-${given}` };
     }
     if (pathname.startsWith("/sts")) {
       const form = new URLSearchParams(body);
@@ -141,6 +146,27 @@ describe("credentials that end while a promotion runs", () => {
       await client.close();
     }
     assert.deepEqual(new Set(asked), new Set([`${role} artifacts-4711`]));
+  });
+
+  it("AWS: a task of Cloud Run takes its role again, by tokens that Google gives it", async () => {
+    const role = "arn:aws:iam::123456789012:role/artifacts-fill";
+    Object.assign(process.env, {
+      GCE_METADATA_HOST: new URL(url).host,
+      CLOUD_RUN_EXECUTION: "artifacts-fill-x7k2p",
+      CLOUD_RUN_TASK_INDEX: "3",
+      AWS_ROLE_ARN: role,
+    });
+    const client: StoreClient = connectS3({ region: "us-east-1", endpoint: url, pathStyle: true });
+    try {
+      const before = keys.length;
+      while (keys.length < before + 3) {
+        assert.equal((await client.bucket("files").stat("a", signal))?.size, 5);
+        await setTimeout(5);
+      }
+    } finally {
+      await client.close();
+    }
+    assert.deepEqual(new Set(asked), new Set([`${role} artifacts-fill-x7k2p-3`]));
   });
 
   it("Google: the job's token is asked for again, at the URL in the credentials of google-github-actions/auth", async () => {

@@ -51,12 +51,20 @@ class TokenBucket {
   }
 }
 
+/** What ARTIFACTS_REGISTRY_QUOTA must be in each of several processes that share the quota of a region. @throws Error as {@link quotaOf} */
+export function quotaShare(processes: number, environment: NodeJS.ProcessEnv): string {
+  return `${Math.max(100, Math.floor(quotaIn(environment) / processes))}`;
+}
+
 /**
  * The quota that a registry's host grants; undefined: unknown, as of all hosts but those of Artifact Registry.
  * @throws Error if ARTIFACTS_REGISTRY_QUOTA is no number of requests.
  */
 export function quotaOf(host: string, environment: NodeJS.ProcessEnv = process.env): number | undefined {
-  if (!host.endsWith("-docker.pkg.dev")) return undefined;
+  return host.endsWith("-docker.pkg.dev") ? quotaIn(environment) : undefined;
+}
+
+function quotaIn(environment: NodeJS.ProcessEnv): number {
   const setting = environment["ARTIFACTS_REGISTRY_QUOTA"] ?? "";
   if (setting === "") return grantedByDefault;
   if (!/^[1-9]\d{2,8}$/.test(setting))

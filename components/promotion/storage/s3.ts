@@ -55,6 +55,7 @@ import {
   type Upload,
   UploadLost,
 } from "./bucket.ts";
+import { googleWebIdentity } from "./google-web-identity.ts";
 
 /** A client of one region of S3, or of the store at this endpoint (as in `aws:endpoints`). */
 export function connectS3(to: {
@@ -81,7 +82,7 @@ export function connectS3(to: {
       httpsAgent: new HttpsAgent(agent),
     },
     ...(to.endpoint === undefined ? {} : { endpoint: to.endpoint }),
-    ...(to.keys === undefined ? {} : { credentials: keysFrom(process.env, to.keys) }),
+    ...credentialsOf(to),
   };
   const client = new S3Client(config);
   traceRequests(client);
@@ -95,6 +96,18 @@ export function connectS3(to: {
     bucket: (name) => new S3Bucket(connection, name),
     close: async () => connection.client.destroy(),
   };
+}
+
+/** Its own keys or, in a task of Cloud Run, a role by Google's token; else nothing, and the SDK's default chain. */
+function credentialsOf({
+  region,
+  keys,
+}: {
+  region: string;
+  keys?: string | undefined;
+}): Pick<S3ClientConfig, "credentials"> {
+  const credentials = keys === undefined ? googleWebIdentity(region, process.env) : keysFrom(process.env, keys);
+  return credentials === undefined ? {} : { credentials };
 }
 
 /** Keys of a store that is not Amazon's. Read at the first request, so that a command that needs none does not ask for them. */

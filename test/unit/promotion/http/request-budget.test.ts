@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { defaultRules, Host } from "../../../../components/promotion/http/host.ts";
-import { quotaOf, RequestBudget } from "../../../../components/promotion/http/request-budget.ts";
+import { quotaOf, quotaShare, RequestBudget } from "../../../../components/promotion/http/request-budget.ts";
 
 describe("the budget of requests", () => {
   /** Requests that are sent in each second, asked for as fast as they may be sent. */
@@ -52,6 +52,11 @@ describe("the quota", () => {
     assert.equal(quotaOf("europe-docker.pkg.dev", { ARTIFACTS_REGISTRY_QUOTA: "" }), 60_000);
     for (const host of ["127.0.0.1:5000", "registry.example.org", "docker.pkg.dev.example.org"])
       assert.equal(quotaOf(host, { ARTIFACTS_REGISTRY_QUOTA: "600" }), undefined, host);
+  });
+  it("is shared by processes that run at the same time", () => {
+    assert.equal(quotaShare(10, {}), "6000");
+    assert.equal(quotaShare(7, { ARTIFACTS_REGISTRY_QUOTA: "1000" }), "142");
+    assert.equal(quotaShare(10_000, {}), "100");
   });
   it("is what was granted", () => {
     assert.equal(quotaOf("us-central1-docker.pkg.dev", { ARTIFACTS_REGISTRY_QUOTA: "600000" }), 600_000);
