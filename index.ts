@@ -280,8 +280,6 @@ export const redirectorArchive = redirector.archive;
 export const dsRecord = domain.dsRecord;
 /** Where each project pushes: the repository for images, the bucket for files; "" where it stages none. */
 export const staging = pulumi.output(Object.fromEntries(stagingAreas));
-/** The keys of the object stores that this program makes, for the environment of whoever writes there (`artifacts:imageStores`). Secret. */
-export const imageStoreKeys = mirrors.storeKeys;
 /** The records to enter by hand where `artifacts:dns` is `none`; else none. */
 export const dnsRecords = zone instanceof ListedZone ? zone.lines : [];
 

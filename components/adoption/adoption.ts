@@ -162,8 +162,6 @@ export const settable: Readonly<Record<string, string>> = {
   "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "put over the old one",
   "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": "put over the old one",
   "aws:s3/bucketVersioning:BucketVersioning": "put over the old one",
-  "cloudflare:index/apiToken:ApiToken":
-    "a new one, since nobody can read the value of the old one, which is to be revoked",
   [r2DomainType]: "deleted first: the type has no import",
   "cloudflare:index/zoneDnssec:ZoneDnssec": "a setting of the zone",
   "gcp:artifactregistry/repositoryIamBinding:RepositoryIamBinding": "sets the role's members",

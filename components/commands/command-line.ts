@@ -32,6 +32,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>
   steps: async () => (await import("./first-steps.ts")).stepsCommand,
   upgrade: async () => (await import("./upgrade.ts")).upgradeCommand,
   bootstrap: async () => (await import("./bootstrap.ts")).bootstrapCommand,
+  "r2-token": async () => (await import("./r2-token.ts")).r2TokenCommand,
   adopt: async () => (await import("./adopt.ts")).adoptCommand,
   schemas: async () => (await import("./schemas.ts")).schemasCommand,
   "aws-credentials": async () => (await import("./aws-credentials.ts")).awsCredentialsCommand,

@@ -256,7 +256,7 @@ export class Identities extends pulumi.ComponentResource {
         { parent: this },
       );
     }
-    // Every run decrypts the stack's own key with it. Only a deploy encrypts secrets; this program has none but the keys of buckets at R2.
+    // Every run decrypts the stack's own key with it. Only a deploy encrypts secrets, and this program has none.
     new CryptoKeyIAMBinding(
       `${name}-state-key`,
       {

@@ -87,8 +87,6 @@ export class Mirrors extends pulumi.ComponentResource {
   public readonly addresses: pulumi.Output<MirrorAddresses>;
   /** Of all mirrors. */
   public readonly lines: MirrorLines;
-  /** The keys of the object stores that are made here, by the names of their environment variables. Secret. */
-  public readonly storeKeys: pulumi.Output<Readonly<Record<string, string>>>;
   readonly #args: MirrorsArgs;
   /** Computed once for each set of groups, not for each of a hundred projects. */
   readonly #placed = new Map<string, PlacedLines>();
@@ -138,9 +136,6 @@ export class Mirrors extends pulumi.ComponentResource {
         ? []
         : [new R2StoreResources(storeMirrorName(store), { ...store, r2: store.r2 }, { parent: this })],
     );
-    this.storeKeys = pulumi
-      .all(stores.map(({ keys }) => keys))
-      .apply((all): Record<string, string> => Object.assign({}, ...all));
     const addresses = {
       images: [
         ...images.map(({ region, mirror }) => ({

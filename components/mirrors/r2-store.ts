@@ -1,20 +1,14 @@
-import { createHash } from "node:crypto";
-import { ApiToken } from "@pulumi/cloudflare/apiToken.js";
 import { R2Bucket } from "@pulumi/cloudflare/r2bucket.js";
 import { R2CustomDomain } from "@pulumi/cloudflare/r2customDomain.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { ImageStore, R2Settings } from "../stack/image-store-format.ts";
 
 /**
- * A bucket at Cloudflare R2 that is an image mirror: its objects are public at a domain of its own, where nobody can list them ("Public buckets"), and a
- * token reads, writes and lists them, and can do nothing else.
- *
- * The token is the user's that the provider's own token belongs to. Tokens of an account are a type of their own, whose behaviour is not measured
- * (local/providers/facts).
+ * A bucket at Cloudflare R2 that is an image mirror: its objects are public at a domain of its own, where nobody can list them ("Public buckets"). The
+ * tokens of whoever writes there are an owner's to make (`artifacts r2-token`): as resources their values would be in the state
+ * (docs/decisions/r2-tokens-by-an-owner.md).
  */
 export class R2StoreResources extends pulumi.ComponentResource {
-  /** What the environment of whoever writes must have (`artifacts:imageStores`, `keys`). Secret. */
-  public readonly keys: pulumi.Output<Readonly<Record<string, string>>>;
   /** All that the mirror consists of. */
   public readonly parts: readonly pulumi.CustomResource[];
 
@@ -47,36 +41,7 @@ export class R2StoreResources extends pulumi.ComponentResource {
       // A domain is of one bucket at a time: R2 answers 409.
       { parent: this, dependsOn: bucket, deleteBeforeReplace: true },
     );
-    const token = new ApiToken(
-      `${name}-token`,
-      {
-        name: `artifacts: objects of ${store.bucket}`,
-        policies: [
-          {
-            effect: "allow",
-            permissionGroups: [{ id: bucketItemWrite }],
-            resources: JSON.stringify({
-              [`com.cloudflare.edge.r2.bucket.${accountId}_${jurisdiction}_${store.bucket}`]: "*",
-            }),
-          },
-        ],
-      },
-      { parent: this, dependsOn: bucket },
-    );
-    this.keys = pulumi.secret(
-      pulumi.all([token.id, token.value]).apply(([id, value]: [string, string | undefined]) => ({
-        [`${store.keys}_ACCESS_KEY_ID`]: id,
-        // Cloudflare tells the value once, to whoever creates the token.
-        [`${store.keys}_SECRET_ACCESS_KEY`]: value ? createHash("sha256").update(value).digest("hex") : "",
-      })),
-    );
-    this.parts = [bucket, domain, token];
+    this.parts = [bucket, domain];
     this.registerOutputs({ bucket: bucket.name });
   }
 }
-
-/**
- * The permission group "Workers R2 Storage Bucket Item Write": "Can read, write, and list objects in buckets" (R2, "Authentication", which also says that
- * the access key's id is the token's, and its secret the SHA-256 of the token's value). Groups have the same id in every account.
- */
-const bucketItemWrite = "2efd5506f9c8494dacb1fa10a3e7d5b6";

@@ -22,7 +22,7 @@ export interface FirstSteps {
 /** The steps for a stack. Only what its config needs is named: no AWS without AWS, no Cloudflare without Cloudflare. */
 export function firstSteps(config: StackConfig, stack: string): FirstSteps {
   return {
-    before: [...clouds(config), ...zone(config), ...state(config, stack), ...deploy(stack)],
+    before: [...clouds(config), ...zone(config), ...storesAtR2(config), ...state(config, stack), ...deploy(stack)],
     after: after(config, stack),
   };
 }
@@ -143,6 +143,15 @@ function zone({ dns, host, project, dnssec }: StackConfig): FirstStep[] {
   }
 }
 
+function storesAtR2({ imageStores }: StackConfig): FirstStep[] {
+  const accounts = new Set(imageStores.flatMap(({ r2 }) => (r2 === undefined ? [] : [r2.account])));
+  return [...accounts].map((account) => ({
+    title: `The right to make the bucket at R2, in the token of Cloudflare`,
+    commands: ["export CLOUDFLARE_API_TOKEN=<token>"],
+    note: `Rights: also Workers R2 Storage edit, on the account ${account}, and DNS edit on the zone of the bucket's domain`,
+  }));
+}
+
 function state({ state: given, organization, project, seed }: StackConfig, stack: string): FirstStep[] {
   const { bucket, key } = given ?? stateNames({ organization, project, seed: seed?.project });
   return [
@@ -178,8 +187,9 @@ function pins(): FirstStep {
   };
 }
 
-function after({ dns, dnssec, repository, project, budget }: StackConfig, stack: string): FirstStep[] {
-  const cloudflare = dns.dns === "cloudflare";
+function after({ dns, dnssec, repository, project, budget, imageStores }: StackConfig, stack: string): FirstStep[] {
+  const hasR2 = imageStores.some(({ r2 }) => r2 !== undefined);
+  const cloudflare = dns.dns === "cloudflare" || hasR2;
   return [
     ...(dns.dns === "none"
       ? [{ title: "Enter the DNS records", commands: [`pulumi stack output dnsRecords --stack ${stack}`] }]
@@ -220,6 +230,19 @@ function after({ dns, dnssec, repository, project, budget }: StackConfig, stack:
       ],
       note: `Reviewers, branch and a ruleset for main, which requires the checks check and previewed: https://github.com/${repository}/settings`,
     },
+    ...(hasR2
+      ? [
+          {
+            title: "The tokens of the bucket at R2, as secrets of GitHub, and the deployment that fills it",
+            commands: [
+              "export CLOUDFLARE_API_TOKEN=<token>",
+              `npx artifacts r2-token --stack ${stack} --create`,
+              `gh workflow run deploy --repo ${repository}`,
+            ],
+            note: "Rights of this token: Account API Tokens edit, on the bucket's account. Revoke it afterwards",
+          },
+        ]
+      : []),
     {
       title: "The first comparison with the clouds; from then on one runs each night",
       commands: [`gh workflow run drift --repo ${repository}`],

@@ -40,6 +40,8 @@ const text = (pattern: RegExp, must: string) => z.string({ error: must }).regex(
 const names = new Set(regions.map(({ name }) => name));
 const isTaken = (name: string): boolean => names.has(name) || findRegion("gcp", name) !== undefined;
 
+const mustBeKeys = "must begin the names of environment variables: upper-case letters, digits, _";
+
 const mustBeEndpoint = "must be the address of the store's API, without a path";
 
 /** "Location Hints" of R2's documentation. */
@@ -62,10 +64,7 @@ const imageStoreFormat = z
     endpoint: text(/^https?:\/\/[^\s/?#@]+$/, mustBeEndpoint).optional(),
     region: text(/^[a-z0-9-]{1,40}$/, "must be the region that the store's signatures name").default("auto"),
     url: clientUrlFormat,
-    keys: text(
-      /^[A-Z][A-Z0-9_]{0,40}$/,
-      "must begin the names of environment variables: upper-case letters, digits, _",
-    ),
+    keys: text(/^[A-Z][A-Z0-9_]{0,40}$/, mustBeKeys).optional(),
     lock: z
       .int("must be a whole number of days")
       .min(1, "must be 1 to 3650 days")
@@ -83,6 +82,7 @@ const imageStoreFormat = z
       context.addIssue({ code: "custom", path: [key], message });
     if (store.kind === "s3") {
       if (store.endpoint === undefined) problem("endpoint", mustBeEndpoint);
+      if (store.keys === undefined) problem("keys", mustBeKeys);
       for (const key of r2Keys)
         if (store[key] !== undefined) problem(key, "must not be set: the store is not of kind r2");
       if (store.jurisdiction !== "default") problem("jurisdiction", "must not be set: the store is not of kind r2");
@@ -92,11 +92,13 @@ const imageStoreFormat = z
       if (store[key] === undefined) problem(key, `must be the id of the ${key} at Cloudflare: 32 hexadecimal digits`);
     if (!/^https:\/\/[a-z0-9.-]+$/.test(store.url))
       problem("url", "must be https:// and a host of the zone, without a path: it is made the bucket's domain");
+    if (store.keys?.endsWith("_READ") === true)
+      problem("keys", "must not end with _READ: the secrets of the token that only reads are named so");
     if (store.lock !== undefined) problem("lock", "must not be set: R2 keeps no versions (docs/config.md)");
   })
   .transform(({ kind, account = "", zone = "", location, jurisdiction, ...store }): ImageStore => {
-    const { endpoint = r2Endpoint(account, jurisdiction) } = store;
-    return { ...store, endpoint, ...(kind === "r2" && { r2: { account, zone, location, jurisdiction } }) };
+    const { endpoint = r2Endpoint(account, jurisdiction), keys = "R2" } = store;
+    return { ...store, endpoint, keys, ...(kind === "r2" && { r2: { account, zone, location, jurisdiction } }) };
   });
 
 /** "Authentication" of R2's documentation: a bucket in a jurisdiction answers at the jurisdiction's endpoint alone. */
@@ -111,6 +113,14 @@ export const imageStoresFormat = z
     stores.forEach(({ name }, index) => {
       if (stores.findIndex((other) => other.name === name) < index)
         context.addIssue({ code: "custom", path: [index, "name"], message: "is used twice" });
+    });
+    // A token is for one bucket: the secrets of a second one would take the place of the first one's.
+    const made = stores.filter(({ r2 }) => r2 !== undefined);
+    stores.forEach((store, index) => {
+      const others = stores.slice(0, index).filter((other) => made.includes(other) || made.includes(store));
+      const message = "is another store's: each bucket at R2 has a token, so keys, of its own";
+      if (others.some(({ keys }) => keys === store.keys))
+        context.addIssue({ code: "custom", path: [index, "keys"], message });
     });
   })
   .default([]);

@@ -216,6 +216,39 @@ describe("workflows", () => {
         assert.equal(step.env?.["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"], "true", name);
   });
 
+  it("the keys of object stores that the documentation names are passed: those that write to the deployment alone, to the step that needs them", async () => {
+    const config = await readFile(join(root, "docs/config.md"), "utf8");
+    const named = [...config.matchAll(/^ +keys: (\w+)$/gm)].map(([, name = ""]) => name);
+    const keys = [...new Set([...named, "R2"])].sort(); // what a store of kind r2 has by default
+    assert.deepEqual(keys, ["KEPT", "R2"]);
+    const passed = steps().flatMap(([job, { name, env = {} }]) =>
+      Object.entries(env).flatMap(([variable, value]) => {
+        const [, secret] =
+          /^\$\{\{ secrets\.(\w+_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY)|CDN_PURGE_TOKEN) \}\}/.exec(value) ?? [];
+        return secret === undefined ? [] : [`${job} ${name}: ${variable} = ${secret}`];
+      }),
+    );
+    const both = (of: string, secret: string, step: string) =>
+      ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY"].map((part) => `${step}: ${of}_${part} = ${secret}_${part}`);
+    assert.deepEqual(
+      passed.sort(),
+      [
+        ...keys.flatMap((of) => both(of, of, "deploy.deploy Deploy")),
+        ...keys.flatMap((of) => both(of, `${of}_READ`, "drift.compare Compare")),
+        ...keys.flatMap((of) => both(of, `${of}_READ`, "preview.preview Preview")),
+        "deploy.deploy Deploy: CDN_PURGE_TOKEN = CDN_PURGE_TOKEN",
+      ].sort(),
+    );
+    // No job without the environment gets what writes, whatever it is called there.
+    for (const [job, { environment, steps: of }] of jobs())
+      if (environment !== "production")
+        assert.doesNotMatch(
+          JSON.stringify(of),
+          /secrets\.(CDN_PURGE_TOKEN|CLOUDFLARE_API_TOKEN|(?!\w+_READ_)\w+_ACCESS_KEY)/,
+          job,
+        );
+  });
+
   it("a failed, cancelled or timed-out run raises an alert", () => {
     for (const name of ["deploy.deploy", "drift.compare"]) {
       const job = jobs().find(([one]) => one === name)?.[1];

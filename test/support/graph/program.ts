@@ -79,8 +79,6 @@ function computed(type: string, inputs: Readonly<Record<string, unknown>>): Reco
     }
     case "gcp:projects/iAMCustomRole:IAMCustomRole":
       return { name: `projects/${text("project")}/roles/${text("roleId")}` };
-    case "cloudflare:index/apiToken:ApiToken":
-      return { value: "the token's value" };
     case "gcp:iam/workloadIdentityPool:WorkloadIdentityPool":
       return { name: `projects/1234/locations/global/workloadIdentityPools/${text("workloadIdentityPoolId")}` };
     case "gcp:certificatemanager/dnsAuthorization:DnsAuthorization":

@@ -395,6 +395,26 @@ for (const [what, change, error] of [
     'artifacts:imageStores[1].name: "r2" is used twice',
   ],
   [
+    "two buckets at R2 with the same keys",
+    { "artifacts:imageStores": [madeAtR2, { ...madeAtR2, name: "r3", keys: undefined }] },
+    "artifacts:imageStores[1].keys: is missing: it is another store's: each bucket at R2 has a token, so keys, of its own",
+  ],
+  [
+    "a bucket at R2 with the keys of a store that is there",
+    { "artifacts:imageStores": [store, { ...madeAtR2, name: "r3" }] },
+    'artifacts:imageStores[1].keys: "R2" is another store\'s: each bucket at R2 has a token, so keys, of its own',
+  ],
+  [
+    "a bucket at R2 whose keys are called as another's that read",
+    { "artifacts:imageStores": [{ ...madeAtR2, keys: "R2_READ" }] },
+    'artifacts:imageStores[0].keys: "R2_READ" must not end with _READ: the secrets of the token that only reads are named so',
+  ],
+  [
+    "a store of images that is there, without keys",
+    { "artifacts:imageStores": [{ ...store, keys: undefined }] },
+    "artifacts:imageStores[0].keys: is missing: it must begin the names of environment variables: upper-case letters, digits, _",
+  ],
+  [
     "the address of a CDN with a slash at the end",
     { "artifacts:publicUrls": { "us-central1": "https://cdn.example.org/" } },
     'artifacts:publicUrls.us-central1: "https://cdn.example.org/" must not end with a slash',

@@ -78,6 +78,17 @@ describe("steps by hand", () => {
     );
   });
 
+  it("name the tokens of a bucket at R2, after the environment that keeps them, also where another service has the zone", async () => {
+    const { before, after } = await stepsOf("with-r2");
+    assert.match(before.map(({ note }) => note).join("\n"), /Workers R2 Storage edit, on the account 1a2b/);
+    assert.match(
+      after.flatMap(({ commands }) => commands).join("\n"),
+      /environments\/production[\s\S]*gh secret set CLOUDFLARE_API_TOKEN[\s\S]*npx artifacts r2-token --stack prod --create\ngh workflow run deploy/,
+    );
+    const without = await stepsOf("big");
+    assert.doesNotMatch(JSON.stringify(without), /r2-token|Workers R2/);
+  });
+
   it("name the right to read the budget, if there is one", async () => {
     const { config } = await organisation("one-region");
     const budget = { "artifacts:billingAccount": "0A1B2C-3D4E5F-678901", "artifacts:monthlyBudget": 100 };

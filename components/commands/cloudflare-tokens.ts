@@ -1,0 +1,102 @@
+import { z } from "zod";
+import { printable } from "../promotion/text/printable.ts";
+import { cloudflareCall } from "../stack/cloudflare-call.ts";
+import { CommandError } from "./command.ts";
+import { printDetail } from "./output.ts";
+
+/** A token that an account at Cloudflare owns. */
+export interface AccountToken {
+  readonly id: string;
+  readonly name: string;
+  /** When it was made, in milliseconds. */
+  readonly issued: number;
+}
+
+/** What a new token may do. */
+export interface TokenRequest {
+  readonly name: string;
+  /** Id of a permission group. */
+  readonly permission: string;
+  /** What the permission is for. */
+  readonly resource: string;
+  /** Whole seconds from now; undefined: until it is revoked. */
+  readonly lasts?: number | undefined;
+}
+
+const tokenSchema = z.object({ id: z.string(), name: z.string().default(""), issued_on: z.string().default("") });
+const listSchema = z.object({ result: z.array(tokenSchema) });
+const createdSchema = z.object({ result: z.object({ id: z.string().min(1), value: z.string().min(1) }) });
+
+/** The most that Cloudflare lists at once ("List Tokens"). */
+const pageLength = 50;
+
+/**
+ * The tokens that an account at Cloudflare owns (API v4, accounts, tokens: "List Tokens", "Create Token", "Delete Token"), with CLOUDFLARE_API_TOKEN. They
+ * stay valid when the person leaves who made them, as a user's do not (R2, "Authentication").
+ */
+export class AccountTokens {
+  readonly #endpoint: string | undefined;
+  readonly #path: string;
+
+  /** @param endpoint the provider's setting `cloudflare:baseUrl`. */
+  constructor(endpoint: string | undefined, account: string) {
+    this.#endpoint = endpoint;
+    this.#path = `accounts/${account}/tokens`;
+  }
+
+  async list(): Promise<AccountToken[]> {
+    const tokens: AccountToken[] = [];
+    for (let page = 1; ; page++) {
+      const text = await this.#call("GET", `?per_page=${pageLength}&page=${page}`);
+      const { data } = listSchema.safeParse(parsed(text));
+      if (data === undefined) throw new CommandError(`${this.#path}: Cloudflare's list of tokens has another form`);
+      for (const { id, name, issued_on } of data.result) tokens.push({ id, name, issued: Date.parse(issued_on) || 0 });
+      if (data.result.length < pageLength) return tokens;
+    }
+  }
+
+  /** @returns its id and value. Cloudflare tells the value this once: no error here holds it. */
+  async create({ name, permission, resource, lasts }: TokenRequest): Promise<{ id: string; value: string }> {
+    const body = {
+      name,
+      policies: [{ effect: "allow", permission_groups: [{ id: permission }], resources: { [resource]: "*" } }],
+      ...(lasts !== undefined && {
+        expires_on: new Date(Date.now() + lasts * 1_000).toISOString().replace(/\.\d+Z$/, "Z"),
+      }),
+    };
+    const { data } = createdSchema.safeParse(parsed(await this.#call("POST", "", body)));
+    if (data === undefined)
+      throw new CommandError(`Cloudflare made the token "${name}" and did not tell its value: revoke it there`);
+    return data.result;
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.#call("DELETE", `/${encodeURIComponent(id)}`);
+  }
+
+  async #call(method: string, path: string, body?: object): Promise<string> {
+    const { address, headers } = cloudflareCall(this.#endpoint, `${this.#path}${path}`);
+    printDetail(`${method} ${address}`);
+    const response = await fetch(address, {
+      method,
+      headers: { ...headers, "content-type": "application/json" },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(30_000),
+    }).catch((error: unknown) => {
+      throw new CommandError(`no response from ${address}: ${error instanceof Error ? error.message : String(error)}`);
+    });
+    const text = await response.text();
+    if (response.ok) return text;
+    throw new CommandError(
+      `${address} answers ${response.status} ${printable(text, 200)}: CLOUDFLARE_API_TOKEN needs the right to edit Account API Tokens, on this account`,
+    );
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
