@@ -319,23 +319,32 @@ describe("scripts of the workflows", () => {
       assert.notEqual((await run(step, environment)).code, 0);
     });
 
-    it("deploys only the archive that was built and attested", async () => {
+    it("deploys, and fills with, only the archives that were built and attested", async () => {
       const step = await workflowScript("workflows/deploy.yml", "Check what was built");
-      const archive = join(folder, "redirector/dist/redirector.tar.gz");
-      await mkdir(dirname(archive), { recursive: true });
-      await writeFile(archive, "built");
-      const digest = createHash("sha256").update("built").digest("hex");
-      const environment = { GH_TOKEN: "x", REPOSITORY: "example/artifacts", COMMIT: "c0ffee", DIGEST: digest };
+      const archives = ["redirector", "fill"].map((name) => `redirector/dist/${name}.tar.gz`);
+      await mkdir(join(folder, "redirector/dist"), { recursive: true });
+      const build = () => Promise.all(archives.map((archive) => writeFile(join(folder, archive), archive)));
+      const [digest = "", fill = ""] = archives.map((archive) => createHash("sha256").update(archive).digest("hex"));
+      const commit = { GH_TOKEN: "x", REPOSITORY: "example/artifacts", COMMIT: "c0ffee" };
+      const environment = { ...commit, DIGEST: digest, FILL_DIGEST: fill };
+      await build();
       await program("gh", "exit 0");
       assert.equal((await run(step, environment)).code, 0);
-      assert.deepEqual(await calls(), [
-        "gh attestation verify redirector/dist/redirector.tar.gz --repo example/artifacts --signer-workflow example/artifacts/.github/workflows/deploy.yml --source-ref refs/heads/main --source-digest c0ffee",
-      ]);
-      await program("gh", "exit 1");
-      assert.notEqual((await run(step, environment)).code, 0, "no attestation of this commit");
-      await program("gh", "exit 0");
-      await writeFile(archive, "tampered");
-      assert.notEqual((await run(step, environment)).code, 0, "another archive");
+      assert.deepEqual(
+        await calls(),
+        archives.map(
+          (archive) =>
+            `gh attestation verify ${archive} --repo example/artifacts --signer-workflow example/artifacts/.github/workflows/deploy.yml --source-ref refs/heads/main --source-digest c0ffee`,
+        ),
+      );
+      for (const archive of archives) {
+        await program("gh", `case "$*" in *${archive}*) exit 1;; esac`);
+        assert.notEqual((await run(step, environment)).code, 0, `no attestation of this commit: ${archive}`);
+        await program("gh", "exit 0");
+        await writeFile(join(folder, archive), "tampered");
+        assert.notEqual((await run(step, environment)).code, 0, `another ${archive}`);
+        await build();
+      }
     });
 
     it("writes what the promotions did to the log, 1,000 entries at once", async function () {

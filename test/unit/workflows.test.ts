@@ -9,6 +9,7 @@ import { logMetrics } from "../../components/monitoring/log-metrics.ts";
 const root = join(import.meta.dirname, "../..");
 
 interface Step {
+  readonly id?: string;
   readonly name?: string;
   readonly if?: string;
   readonly uses?: string;
@@ -192,6 +193,20 @@ describe("workflows", () => {
     assert.match(JSON.stringify(deploy), /"PULUMI_DIY_BACKEND_ZSTD":"true"/);
   });
 
+  it("what a deploy leaves to a fill is started after it, also when a promotion failed, with the archive that was checked", () => {
+    const steps = workflows.get("deploy")?.jobs["deploy"]?.steps ?? [];
+    const at = (is: (script: string) => boolean) => steps.findIndex(({ run = "" }) => is(run));
+    const [deploy, fill, alert] = [
+      at((script) => script.includes("up --stack prod")),
+      at((script) => script.includes("fill --start")),
+      at((script) => script.startsWith("gcloud logging write artifacts ")),
+    ] as const;
+    assert.ok(deploy < fill && fill < alert, "and a start that fails is told");
+    assert.match(steps[fill]?.if ?? "", /^\$\{\{ !cancelled\(\) && steps\.deploy\.outcome != 'skipped' \}\}$/);
+    assert.equal(steps[deploy]?.id, "deploy");
+    assert.match(steps[fill]?.run ?? "", /--archive redirector\/dist\/fill\.tar\.gz$/);
+  });
+
   it("no output is a command to the runner", () => {
     for (const [name, { run = "" }] of steps()) {
       for (const printed of run.matchAll(/^(cat |node .* engine-run ).*$/gm)) {
@@ -292,8 +307,8 @@ describe("workflows", () => {
     assert.deepEqual(deploy?.needs, ["build", "attest"]);
     assert.deepEqual(
       attest?.steps.map(({ uses }) => uses?.split("@")[0]),
-      ["actions/attest-build-provenance"],
-      "nothing of ours runs where the attestation is signed",
+      ["actions/attest-build-provenance", "actions/attest-build-provenance"],
+      "nothing of ours runs where the attestations are signed",
     );
     // The tip is looked at, and the archive checked, before there is any right.
     const names = deploy.steps.map(({ name, uses }) => name ?? uses?.split("@")[0]);
