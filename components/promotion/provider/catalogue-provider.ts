@@ -35,8 +35,8 @@ export interface CatalogueNews {
 }
 
 /**
- * The provider of the catalogue's entries. The promoted lines are recorded packed (`images`, `files`), with `content`
- * to show that they changed. The outputs are `document`, the SHA-256 of the project's document, `incomplete`, the
+ * The provider of the catalogue's entries. The promoted lines are not recorded: the state has them as the promotions' inputs, and a run is given them
+ * before it writes. `content` shows that they changed. The outputs are `document`, the SHA-256 of the project's document, `incomplete`, the
  * mirrors that do not have it, and `anew`, what a run that failed was to describe again: "all", or packed digests.
  * @param open opens the catalogue: for its tests.
  */
@@ -45,6 +45,8 @@ export function catalogueProvider(log: ResourceLog, open = openCatalogue): Resou
   let writer: Promise<CatalogueWriter> | undefined;
   /** By project, the digests that promotions of this process have copied and no entry has described since. */
   const promoted = new Map<string, Set<string>>();
+  /** By project, the promoted lines that were checked last. */
+  const checked = new Map<string, PromotedLines>();
   /** Loaded on first use, so that a plugin that has nothing to do starts fast. */
   const opened = (): Promise<CatalogueWriter> => {
     writer ??= open(stop.signal);
@@ -55,9 +57,12 @@ export function catalogueProvider(log: ResourceLog, open = openCatalogue): Resou
     name: "promotion",
     version: "0.1.0",
 
-    check({ olds, news }) {
-      const { success, error } = schema.safeParse(knownOf(news));
-      if (success) return { inputs: recorded(news, olds) };
+    check({ news }) {
+      const { success, error, data } = checkedSchema.safeParse(knownOf(news));
+      if (success) {
+        checked.set(data.project, { images: data.images, files: data.files });
+        return { inputs: recorded(news) };
+      }
       return { inputs: news, failures: error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`) };
     },
 
@@ -88,7 +93,7 @@ export function catalogueProvider(log: ResourceLog, open = openCatalogue): Resou
     async read({ urn, id, inputs, outputs }) {
       if (outputs["document"] === undefined)
         throw new Error("an entry of the catalogue cannot be imported: `pulumi up` writes it");
-      const request = requestOf(inputs);
+      const request = requestOf(inputs, nothing);
       const { incomplete, failures } = await (await opened()).check(request, String(outputs["document"]));
       for (const failure of failures) await log.lasting(urn, "warning", failure);
       if (incomplete.length > 0) {
@@ -99,7 +104,7 @@ export function catalogueProvider(log: ResourceLog, open = openCatalogue): Resou
     },
 
     async delete({ urn, oldInputs }) {
-      const outcome = await (await opened()).withdraw(requestOf(oldInputs));
+      const outcome = await (await opened()).withdraw(requestOf(oldInputs, nothing));
       for (const warning of outcome.warnings ?? []) await log.lasting(urn, "warning", warning);
       if (outcome.failures.length > 0) throw new Error(outcome.failures.join("\n"));
       await log.lasting(urn, "info", outcome.summary);
@@ -133,7 +138,10 @@ export function catalogueProvider(log: ResourceLog, open = openCatalogue): Resou
     const before = unpackAnew(olds);
     const changed = promoted.get(String(inputs["project"])) ?? new Set();
     const anew = isOld || before === "all" ? "all" : before.union(changed);
-    const outcome = await (await opened()).publish(requestOf(inputs), anew, report);
+    const lines = checked.get(String(inputs["project"]));
+    if (lines === undefined || contentOf(lines) !== inputs["content"])
+      throw new Error("the promoted lines differ from those that were checked: run `pulumi up` again");
+    const outcome = await (await opened()).publish(requestOf(inputs, lines), anew, report);
     const outputs = outputsOf(outcome);
     for (const warning of outcome.warnings ?? []) await log.lasting(urn, "warning", warning);
     if (outcome.failures.length > 0) {
@@ -153,8 +161,6 @@ const schema = z.object({
   contact: z.string(),
   imagePrefix: z.string(),
   filePrefix: z.string(),
-  images: z.string(),
-  files: z.string(),
   withdrawnImages: z.string().optional(),
   withdrawnFiles: z.string().optional(),
   stagingRepository: z.string().optional(),
@@ -172,31 +178,32 @@ const schema = z.object({
   storage: storageSchema,
 });
 
-/**
- * The program's inputs in the form in which they are recorded. Lines that are packed in `olds` already are not packed
- * again, since nearly always nothing has changed.
- */
-function recorded(news: Properties, olds: Properties): Properties {
-  const { images, files } = news;
-  if (images === unknown || files === unknown) return { ...news, learned, written, schemaVersion };
-  const [imageLines, fileLines] = [String(images), String(files)];
-  const content = fingerprint(imageLines, fileLines);
-  const packed =
-    olds["content"] === content && olds["images"] !== undefined
-      ? { images: olds["images"], files: olds["files"] }
-      : { images: packLines(imageLines), files: packLines(fileLines) };
-  return { ...news, ...packed, content, learned, written, schemaVersion };
+const checkedSchema = schema.extend({ images: z.string(), files: z.string() });
+
+/** What is in production, as lines. */
+type PromotedLines = Pick<EntryRequest, "images" | "files">;
+
+/** Of a request that reads or removes what was written. */
+const nothing: PromotedLines = { images: "", files: "" };
+
+/** The program's inputs in the form in which they are recorded. Versions before recorded the lines too, packed; that they are gone is no change. */
+function recorded({ images, files, ...news }: Properties): Properties {
+  const content = contentOf({ images: String(images), files: String(files) });
+  return { ...news, content, learned, written, schemaVersion };
 }
 
-function requestOf(inputs: Properties): EntryRequest {
+function contentOf({ images, files }: PromotedLines): string {
+  return fingerprint(images, files);
+}
+
+function requestOf(inputs: Properties, lines: PromotedLines): EntryRequest {
   const { summary: _, heldBy, filling = "", ...request } = schema.parse(inputs);
   const names = new Set(filling.split(" ").filter((name) => name !== ""));
   return {
     ...request,
+    ...lines,
     heldBy: heldBy?.split(" ").filter((name) => !names.has(name)),
     filling: [...names],
-    images: unpackLines(request.images),
-    files: unpackLines(request.files),
   };
 }
 

@@ -23,11 +23,24 @@ async function trimmed(debug: boolean): Promise<Record<string, boolean>> {
     const hooks = require("@pulumi/pulumi/runtime/closure/v8Hooks.js");
     const session = await hooks.getSessionAsync();
     // A request that only an enabled debugger takes, and that changes nothing.
+    const pulumi = require("@pulumi/pulumi");
+    const registers = (type) => {
+      let asked = false;
+      const component = Object.create(pulumi.ComponentResource.prototype, {
+        __pulumiType: { value: type },
+        __registered: { get: () => (asked = true) }, // it goes no further
+      });
+      component.registerOutputs({});
+      return asked;
+    };
     const ask = () => new Promise((done) => session.post("Debugger.setPauseOnExceptions", { state: "none" }, (error) => done(!error)));
     const state = async () => ({
       debugger: await ask(),
       debugMessages: /engine/i.test(log.debug.toString()),
       infoMessages: /engine/i.test(log.info.toString()),
+      sourcePositions: pulumi.Resource.stackTrace(0).length > 0,
+      componentOutputs: registers("a:b:C"),
+      stackOutputs: registers("pulumi:pulumi:Stack"),
     });
     const before = await state();
     if (!Object.values(before).every(Boolean)) throw new Error("the SDK has changed: " + JSON.stringify(before));
@@ -40,11 +53,14 @@ async function trimmed(debug: boolean): Promise<Record<string, boolean>> {
 }
 
 describe("the SDK's start-up, which depends on its internal files", () => {
-  it("turns off the debugger and debug messages", async () => {
+  it("turns off the debugger, debug messages, source positions and the outputs of components", async () => {
     assert.deepEqual(await trimmed(false), {
       debugger: false,
       debugMessages: false,
       infoMessages: true,
+      sourcePositions: false,
+      componentOutputs: false,
+      stackOutputs: true,
     });
   });
 
@@ -53,6 +69,9 @@ describe("the SDK's start-up, which depends on its internal files", () => {
       debugger: false,
       debugMessages: true,
       infoMessages: true,
+      sourcePositions: false,
+      componentOutputs: false,
+      stackOutputs: true,
     });
   });
 

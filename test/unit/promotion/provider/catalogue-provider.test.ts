@@ -4,7 +4,7 @@ import type { Properties } from "../../../../components/plugin/properties.ts";
 import { PartialFailure } from "../../../../components/plugin/protocol.ts";
 import type { CatalogueWriter } from "../../../../components/promotion/catalogue/catalogue-writer.ts";
 import { catalogueEntryType, catalogueProvider } from "../../../../components/promotion/provider/catalogue-provider.ts";
-import { unpackLines } from "../../../../components/promotion/provider/packed-lines.ts";
+import { packLines } from "../../../../components/promotion/provider/packed-lines.ts";
 
 const lines = `tool:v1 sha256:${"a".repeat(64)}\n`;
 const news: Properties = {
@@ -23,22 +23,35 @@ const news: Properties = {
 const nothing = () => Promise.resolve();
 const provider = catalogueProvider({ status: nothing, lasting: nothing });
 
-it("lines are packed when they are new or changed, and what is packed already stays as it is", async () => {
-  const first = await recorded({}, news);
-  assert.equal(unpackLines(String(first["images"])), lines);
+it("the lines are not recorded, that they changed is; a state that has them packed needs no run", async () => {
+  const first = await recorded(provider, news);
+  assert.deepEqual([first["images"], first["files"]], [undefined, undefined]);
+  const call = { urn: "", type: catalogueEntryType, name: "p", id: "p", olds: { document: "d" } };
+  const packed = { ...first, images: packLines(lines), files: "" };
+  assert.deepEqual((await provider.diff?.({ ...call, oldInputs: packed, news: first }))?.changed, []);
+  const again = await recorded(provider, { ...news, images: `${lines}tool:v2 sha256:${"b".repeat(64)}\n` });
+  assert.deepEqual((await provider.diff?.({ ...call, oldInputs: first, news: again }))?.changed, ["content"]);
+});
 
-  // Other bytes for the same lines, as another zlib would make: they are kept.
-  const olds = { ...first, images: "packed by another zlib" };
-  assert.equal((await recorded(olds, news))["images"], olds.images);
-
-  const changed = { ...news, images: `${lines}tool:v2 sha256:${"b".repeat(64)}\n` };
-  const again = await recorded(olds, changed);
-  assert.equal(unpackLines(String(again["images"])), changed.images);
-  assert.notEqual(again["content"], first["content"]);
+it("a run writes the lines that were checked before it, and no others", async () => {
+  const written: unknown[] = [];
+  const publish: CatalogueWriter["publish"] = ({ images, files }) => {
+    written.push({ images, files });
+    return Promise.resolve({ document: "d", incomplete: [], failures: [], summary: "" });
+  };
+  const one = publishing(publish);
+  const call = { urn: "", type: catalogueEntryType, name: "p", preview: false };
+  const inputs = await recorded(one, { ...news, files: "f sha256:1\n" });
+  await one.create({ ...call, inputs });
+  assert.deepEqual(written, [{ images: lines, files: "f sha256:1\n" }]);
+  const others = await recorded(one, news);
+  await assert.rejects(one.create({ ...call, inputs }), /the promoted lines differ from those that were checked/);
+  await assert.rejects(publishing(publish).create({ ...call, inputs: others }), /differ from those that were checked/);
+  assert.equal(written.length, 1);
 });
 
 it("what a run that failed was to describe again is described by the next one, of another process", async () => {
-  const first = await recorded({}, news);
+  const first = await recorded(provider, news);
   const asked: unknown[] = [];
   let failures = ["mirror m: HTTP 503"];
   const run = async (olds: Properties, oldInputs: Properties, copied: readonly string[]): Promise<Properties> => {
@@ -46,9 +59,8 @@ it("what a run that failed was to describe again is described by the next one, o
       asked.push(anew === "all" ? anew : [...anew].sort());
       return Promise.resolve({ document: "d", incomplete: failures.length > 0 ? ["m"] : [], failures, summary: "" });
     };
-    const one = catalogueProvider({ status: nothing, lasting: nothing }, () =>
-      Promise.resolve({ publish } as Partial<CatalogueWriter> as CatalogueWriter),
-    );
+    const one = publishing(publish);
+    await recorded(one, news);
     one.promoted("p", new Set(copied));
     const call = { urn: "", type: catalogueEntryType, name: "p", id: "p", olds, oldInputs, inputs: first };
     try {
@@ -75,8 +87,14 @@ it("what a run that failed was to describe again is described by the next one, o
   assert.deepEqual(asked.slice(3), ["all", "all"]);
 });
 
-async function recorded(olds: Properties, wanted: Properties): Promise<Properties> {
-  const checked = await provider.check?.({ urn: "", type: catalogueEntryType, name: "p", olds, news: wanted });
+function publishing(publish: CatalogueWriter["publish"]): ReturnType<typeof catalogueProvider> {
+  return catalogueProvider({ status: nothing, lasting: nothing }, () =>
+    Promise.resolve({ publish } as Partial<CatalogueWriter> as CatalogueWriter),
+  );
+}
+
+async function recorded(one: typeof provider, wanted: Properties): Promise<Properties> {
+  const checked = await one.check?.({ urn: "", type: catalogueEntryType, name: "p", olds: {}, news: wanted });
   assert.deepEqual(checked?.failures ?? [], []);
   return checked!.inputs;
 }
