@@ -2,7 +2,7 @@
  * Promotion at the size of k8s.io: 108 projects, 12,400 digests, 22 image mirrors, 6 mirrors of layers in S3. No bytes of images move: what is
  * measured is planning, a refresh in which nothing differs, and the first run of a stack whose state was lost.
  *
- *   npm run bench -- scale [plan|plan-cold|refresh|adopt|beside-fill|bytes|inventory|preview-files|processor|checkpoints ...]
+ *   npm run bench -- scale [plan|plan-cold|refresh|adopt|beside-fill|bytes|inventory|preview-files|preview-8x|processor|checkpoints ...]
  *
  * Every measurement is a process of its own. The mirrors are one small server in this process, which answers as Artifact Registry and S3 do
  * (a list of tags that names every manifest; pages of 1,000 keys), so the seconds are those of our side and of the loopback.
@@ -22,6 +22,7 @@ import { layerKey } from "../../redirector/object-paths.ts";
 import { generateManifests } from "../support/generate-manifests.ts";
 import { checkpoints } from "./scale-checkpoints.ts";
 import { besideFill, bytesThroughRunner, inventory, previewOfFiles } from "./scale-files.ts";
+import { previewAtSize } from "./scale-preview.ts";
 import { filesProcessorTime } from "./scale-processor.ts";
 
 const imageMirrors = 22;
@@ -37,6 +38,7 @@ const others: Readonly<Record<string, () => Promise<void>>> = {
   bytes: bytesThroughRunner,
   inventory,
   "preview-files": previewOfFiles,
+  "preview-8x": () => previewAtSize(8),
   processor: () => filesProcessorTime(),
   checkpoints,
 };

@@ -1,0 +1,68 @@
+/**
+ * The part of `npm run bench -- scale` on previews: a preview in which nothing changes, of the unchanged program on the real engine, at eight times the size
+ * of k8s.io (864 projects, 99,200 digests). The promotions are recorded as done, as in bench/preview.ts, which says what that leaves out.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { generateManifests, k8sSize, writeManifests } from "../support/generate-manifests.ts";
+import { Drill } from "../support/rehearsal/drill.ts";
+import { type EngineRun, makeBucket, productionSettings, recordingProject, runEngine } from "./recorded-stack.ts";
+
+const rounds = 3;
+
+/** Measures after one preview that does not count; medians. */
+export async function previewAtSize(times = 8): Promise<void> {
+  const scratch = await mkdtemp(join(tmpdir(), "bench-preview-"));
+  try {
+    const drill = await Drill.open({ ports: 120, redirector: "stand-in" });
+    try {
+      const manifests = join(scratch, "manifests");
+      await writeManifests(manifests, manifestsTimes(times));
+      const settings = await productionSettings();
+      await drill.configure(manifests, settings);
+      await makeBucket(drill, String(settings["artifacts:stateBucket"]));
+      const recorded = await recordingProject(scratch);
+      const quiet = ["--color", "never", "--suppress-progress"];
+      const up = await runEngine(drill, [
+        "-C",
+        recorded,
+        "up",
+        "--yes",
+        "--skip-preview",
+        "--suppress-outputs",
+        ...quiet,
+      ]);
+      const resources = /\+ (\d+) created/.exec(up.output)?.[1];
+      console.log(`  a first \`pulumi up\` of ${resources} resources: ${up.seconds.toFixed(1)} s`);
+      const runs: EngineRun[] = [];
+      for (let round = 0; round <= rounds; round++) {
+        const run = await runEngine(drill, ["preview", "--diff", "--non-interactive", ...quiet, "--expect-no-changes"]);
+        const parts = [...run.cpu].map(([part, seconds]) => `${part} ${seconds.toFixed(1)}`).join(", ");
+        console.log(
+          `  ${run.seconds.toFixed(1)} s; of processor time: ${parts}${round > 0 ? "" : " (does not count)"}`,
+        );
+        if (round > 0) runs.push(run);
+      }
+      const middle = (of: (run: EngineRun) => number) => runs.map(of).toSorted((a, b) => a - b)[rounds >> 1]!;
+      const processor = middle(({ cpu }) => [...cpu.values()].reduce((sum, seconds) => sum + seconds, 0));
+      console.log(`figure: scale.preview.${times}x.seconds = ${middle(({ seconds }) => seconds).toFixed(1)} s`);
+      console.log(`figure: scale.preview.${times}x.cpu-seconds = ${processor.toFixed(1)} s`);
+      console.log(`figure: scale.preview.${times}x.rss.mib = ${middle(({ mib }) => mib).toFixed(0)} MiB`);
+    } finally {
+      await drill.end();
+    }
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** So many organisations of k8s.io's size in one, with project names of their own. */
+function manifestsTimes(times: number): Map<string, string> {
+  const texts = new Map<string, string>();
+  for (let copy = 0; copy < times; copy++) {
+    const generated = generateManifests({ ...k8sSize, seed: copy + 1 });
+    for (const [path, text] of generated) texts.set(copy === 0 ? path : `of${copy}-${path}`, text);
+  }
+  return texts;
+}
