@@ -1,6 +1,7 @@
 /** A rehearsal from its start to its end: the emulated cloud, the stack on it, and what must be stopped. */
 import { join, relative } from "node:path";
 import { type EmulatedCloud, startCloud } from "./cloud/cloud.ts";
+import { serveProviders } from "./providers/attach.ts";
 import { installProviders } from "./providers/install.ts";
 import { recover } from "./recover.ts";
 import { complain, say, sayCommand } from "./screen.ts";
@@ -76,6 +77,8 @@ export class Session {
       say(`stopped a process that a killed rehearsal left running: ${purpose}, process ${pid}`);
     for (const problem of cloud.problems) say(problem);
 
+    const providers = await serveProviders(cloud.control);
+    this.#cleanup.push(async () => providers.close());
     const rehearsal: Rehearsal = {
       pid: process.pid,
       control: cloud.control,
@@ -85,6 +88,7 @@ export class Session {
         accessKeyId: cloud.environment["AWS_ACCESS_KEY_ID"]!,
         secretAccessKey: cloud.environment["AWS_SECRET_ACCESS_KEY"]!,
       },
+      providers: providers.addresses,
     };
     await writeRehearsal(folder, rehearsal);
     this.#cleanup.push(() => removeRehearsal(folder));

@@ -155,18 +155,48 @@ export function serveProvider(make: (log: ResourceLog) => ResourceProvider): voi
   }
   exitWithParent();
   const log = engineLog(engineAddress);
-  const provider = make(log);
-  const server = new grpc.Server(messageLimits);
-  server.addService(
-    serviceDefinition(),
-    timed(implementation(provider), log.debug) as unknown as grpc.UntypedServiceImplementation,
-  );
-  server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
-    if (error) throw error;
+  void serve(timed(implementation(make(log)), log.debug)).then(({ port }) => {
     process.stdout.write(`${port}\n`);
     // Node writes its cache of compiled modules (NODE_COMPILE_CACHE) when a process exits, and the engine ends a plugin before.
     flushCompileCache();
   });
+}
+
+/** A provider that engines attach to (PULUMI_DEBUG_PROVIDERS), so that none of their runs starts a process for it. */
+export interface AttachableProvider {
+  readonly port: number;
+  close(): void;
+}
+
+/**
+ * Serves a provider in this process to any number of engines, one after the other or at once.
+ * @param make returns the provider of one connection: that of an engine's run, with its configuration.
+ */
+export async function serveAttachable(make: () => ResourceProvider): Promise<AttachableProvider> {
+  const connections = new Map<string, Methods>();
+  const stateless = implementation(make()); // the handshake comes before the attachment
+  const methods = Object.keys(stateless).map((name) => {
+    const method = (call: Call & { getPeer(): string }, reply: Reply): void => {
+      const peer = call.getPeer();
+      if (name === "attach") connections.set(peer, implementation(make()));
+      (connections.get(peer) ?? stateless)[name]!(call, reply);
+    };
+    return [name, method] as const;
+  });
+  const { server, port } = await serve(Object.fromEntries(methods));
+  return { port, close: () => server.forceShutdown() };
+}
+
+/** Serves these methods on a free loopback port. */
+async function serve(methods: Readonly<Record<string, unknown>>): Promise<{ server: grpc.Server; port: number }> {
+  const server = new grpc.Server(messageLimits);
+  server.addService(serviceDefinition(), methods as grpc.UntypedServiceImplementation);
+  const bound = Promise.withResolvers<number>();
+  server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
+    if (error) bound.reject(error);
+    else bound.resolve(port);
+  });
+  return { server, port: await bound.promise };
 }
 
 /** The service; messages that carry properties are read and written by codec.ts. */
@@ -234,13 +264,14 @@ function engineLog(address: string): ResourceLog {
 // biome-ignore lint/suspicious/noExplicitAny: the generated messages share no base type with their accessors
 type Call = { request: any };
 type Reply = (error: object | null, reply?: unknown) => void;
+type Methods = Readonly<Record<string, (call: Call, reply: Reply) => void>>;
 
 /** A call whose request codec.ts has read. */
 interface Request<Read extends (bytes: Uint8Array) => unknown> {
   readonly request: ReturnType<Read>;
 }
 
-function implementation(provider: ResourceProvider): Record<string, unknown> {
+function implementation(provider: ResourceProvider): Methods {
   const unimplemented = (_call: Call, reply: Reply): void => reply({ code: grpc.status.UNIMPLEMENTED });
   return {
     // An empty answer to the handshake: secrets then arrive as plain values and the engine keeps them encrypted in the state.
@@ -328,7 +359,7 @@ function implementation(provider: ResourceProvider): Record<string, unknown> {
     construct: unimplemented,
     call: unimplemented,
     parameterize: unimplemented,
-    streamInvoke: (call: { end(): void }) => call.end(),
+    streamInvoke: (call: Call) => (call as Call & { end(): void }).end(),
   };
 }
 
@@ -336,7 +367,7 @@ function implementation(provider: ResourceProvider): Record<string, unknown> {
 const resourceCalls = new Set(["check", "diff", "create", "update", "read", "delete"]);
 
 /** With a debug message for each call that has ended: `promotion:index:PromotedFiles life: check in 3 ms`. */
-function timed(methods: Record<string, unknown>, debug: ResourceLog["debug"]): Record<string, unknown> {
+function timed(methods: Methods, debug: ResourceLog["debug"]): Methods {
   if (debug === undefined) return methods;
   const wrap = (name: string, method: (call: Call, reply: Reply) => void) => (call: Call, reply: Reply) => {
     const began = performance.now();
@@ -348,10 +379,7 @@ function timed(methods: Record<string, unknown>, debug: ResourceLog["debug"]): R
     });
   };
   return Object.fromEntries(
-    Object.entries(methods).map(([name, method]) => [
-      name,
-      resourceCalls.has(name) ? wrap(name, method as (call: Call, reply: Reply) => void) : method,
-    ]),
+    Object.entries(methods).map(([name, method]) => [name, resourceCalls.has(name) ? wrap(name, method) : method]),
   );
 }
 

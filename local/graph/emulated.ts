@@ -1,20 +1,10 @@
 import { createHash } from "node:crypto";
 import type { ResourceProvider } from "../../components/plugin/protocol.ts";
-import { awsFunctions } from "../providers/aws-functions.ts";
-import { awsKind } from "../providers/aws-kinds.ts";
-import { cloudflareKind } from "../providers/cloudflare-kinds.ts";
-import { gcpFunctions } from "../providers/gcp-functions.ts";
-import { gcpKind } from "../providers/gcp-kinds.ts";
+import { emulations } from "../providers/emulations.ts";
 import { internalKeys, newId, outputsOf } from "../providers/outputs.ts";
 import { type Emulation, emulatedProvider } from "../providers/provider.ts";
 import { schemaOf } from "../providers/schema.ts";
 import type { RecordedCloud } from "./record-program.ts";
-
-const emulations: Readonly<Record<string, Emulation>> = {
-  gcp: { name: "gcp", kind: gcpKind, functions: gcpFunctions },
-  aws: { name: "aws", kind: awsKind, functions: awsFunctions },
-  cloudflare: { name: "cloudflare", kind: cloudflareKind, functions: {} },
-};
 
 /** The emulated provider of a type, which plans and checks without a cloud; undefined: the type is of none. */
 export function providerOf(type: string): ResourceProvider | undefined {
@@ -63,5 +53,5 @@ const longAgo = "2000-01-01T00:00:00.000Z";
 
 function emulationOf(token: string): Emulation | undefined {
   const provider = token.slice(0, token.indexOf(":"));
-  return Object.hasOwn(emulations, provider) ? emulations[provider] : undefined;
+  return Object.values(emulations).find(({ name }) => name === provider);
 }

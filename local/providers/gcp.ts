@@ -1,7 +1,6 @@
 import { serveProvider } from "../../components/plugin/protocol.ts";
 import { cloudAddress } from "./cloud-address.ts";
-import { gcpFunctions } from "./gcp-functions.ts";
-import { gcpKind } from "./gcp-kinds.ts";
+import { emulations } from "./emulations.ts";
 import { emulatedProvider } from "./provider.ts";
 
-serveProvider(() => emulatedProvider({ name: "gcp", kind: gcpKind, functions: gcpFunctions }, cloudAddress()));
+serveProvider(() => emulatedProvider(emulations.gcp, cloudAddress()));

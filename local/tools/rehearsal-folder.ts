@@ -16,6 +16,8 @@ export interface Rehearsal {
   readonly s3Endpoint: string;
   /** Credentials of the emulated S3, for the AWS SDK's default chain. Useless anywhere else. */
   readonly awsCredentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Where the engine finds the emulated providers (PULUMI_DEBUG_PROVIDERS). Undefined: it starts a process for each. */
+  readonly providers?: string;
 }
 
 /** The rehearsal's folder: $ARTIFACTS_REHEARSAL, else .rehearsal in the repository, which git ignores. */

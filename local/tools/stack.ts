@@ -201,6 +201,7 @@ export class Stack {
       // Node's own cache of compiled modules: the program and its plugins start at every command.
       NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] || join(this.folder, "compile-cache"),
       ARTIFACTS_CLOUD: this.#rehearsal.control,
+      ...(this.#rehearsal.providers !== undefined && { PULUMI_DEBUG_PROVIDERS: this.#rehearsal.providers }),
       // The load balancers' addresses are found through it alone. Loopback addresses are asked directly.
       http_proxy: this.#rehearsal.control,
       no_proxy: [process.env["no_proxy"] ?? process.env["NO_PROXY"], "localhost,127.0.0.1,::1"].filter(Boolean).join(),

@@ -10,6 +10,7 @@ import * as grpc from "@grpc/grpc-js";
 import { after, before, describe, it } from "mocha";
 import { type Properties, unknown } from "../../components/plugin/properties.ts";
 import { sdkVersion } from "../../components/plugin/sdk-version.ts";
+import { serveProviders } from "../../local/providers/attach.ts";
 import { installProviders } from "../../local/providers/install.ts";
 import { schemaOf } from "../../local/providers/schema.ts";
 import { type TestCloud, testCloud } from "../support/emulated-cloud.ts";
@@ -20,6 +21,8 @@ const { ResourceProviderClient } =
 const pb = require("@pulumi/pulumi/proto/provider_pb.js") as typeof import("@pulumi/pulumi/proto/provider_pb.js");
 const { Struct } =
   require("google-protobuf/google/protobuf/struct_pb.js") as typeof import("google-protobuf/google/protobuf/struct_pb.js");
+const { PluginAttach } =
+  require("@pulumi/pulumi/proto/plugin_pb.js") as typeof import("@pulumi/pulumi/proto/plugin_pb.js");
 type Message = InstanceType<typeof Struct>;
 
 let t: TestCloud;
@@ -445,11 +448,31 @@ describe("emulated providers over gRPC", () => {
     assert.match(String(said), /ARTIFACTS_CLOUD is not set.*npm start/);
     assert.equal(code, 1);
   });
+
+  it("attached to instead of started, keep the settings of engines that run at once apart", async () => {
+    const served = await serveProviders(t.cloud.control);
+    try {
+      const port = Number(/\bgcp:(\d+)/.exec(served.addresses)?.[1]);
+      const projects = ["one", "two"];
+      const clients = await Promise.all(projects.map((project) => connect(port, { project }, false)));
+      const created = await Promise.all(clients.map((client) => client.create(bucketType, { name: "a" }, true)));
+      assert.deepEqual(
+        created.map(({ outputs }) => outputs["project"]),
+        projects,
+      );
+    } finally {
+      served.close();
+    }
+  });
 });
 
 /** The engine's side of one provider process. */
-interface Plugin {
+interface Plugin extends Client {
   readonly process: ChildProcess;
+}
+
+/** The engine's side of one connection to a provider. */
+interface Client {
   check(
     type: string,
     news: Properties,
@@ -486,7 +509,14 @@ async function plugin(name: string, settings: Properties): Promise<Plugin> {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const [line] = (await once(process.stdout!, "data")) as [Buffer];
-  const client = new ResourceProviderClient(`127.0.0.1:${String(line).trim()}`, grpc.credentials.createInsecure());
+  return { ...(await connect(Number(line), settings)), process };
+}
+
+/** Connects as the engine does; it says so to a provider that it has not started itself. */
+async function connect(port: number, settings: Properties, isStarted = true): Promise<Client> {
+  const client = new ResourceProviderClient(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), {
+    "grpc.use_local_subchannel_pool": 1, // a connection of its own, as each engine has
+  });
   const call = <Request, Response>(
     method: (request: Request, reply: (error: unknown, response: Response) => void) => unknown,
     request: Request,
@@ -495,11 +525,11 @@ async function plugin(name: string, settings: Properties): Promise<Plugin> {
       method.call(client, request, (error, response) => (error ? reject(error) : resolve(response))),
     );
   const urn = (type: string, logical = "x") => `urn:pulumi:local::test::${type}::${logical}`;
+  if (!isStarted) await call(client.attach.bind(client) as never, new PluginAttach());
   const configure = new pb.ConfigureRequest();
   configure.setArgs(struct(settings));
   await call<typeof configure, unknown>(client.configure.bind(client) as never, configure);
   return {
-    process,
     async check(type, news, olds, logical) {
       const request = new pb.CheckRequest();
       request.setUrn(urn(type, logical));

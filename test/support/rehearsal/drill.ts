@@ -10,6 +10,7 @@ import { delimiter, dirname, join } from "node:path";
 import type { Requester } from "../../../local/cloud/access.ts";
 import { type EmulatedCloud, startCloud } from "../../../local/cloud/cloud.ts";
 import { ControlApi } from "../../../local/control-api.ts";
+import { type AttachableProviders, serveProviders } from "../../../local/providers/attach.ts";
 import { installProviders } from "../../../local/providers/install.ts";
 import type { DemoArtifacts } from "../../../local/seed/artifacts.ts";
 import { demoManifestsFolder } from "../../../local/seed/demo-manifests.ts";
@@ -97,10 +98,18 @@ export class Drill {
    */
   checkpoints = true;
   readonly #bin: string;
+  readonly #providers: AttachableProviders;
 
-  private constructor(place: Workspace, cloud: EmulatedCloud, rehearsal: Rehearsal, bin: string) {
+  private constructor(
+    place: Workspace,
+    cloud: EmulatedCloud,
+    providers: AttachableProviders,
+    rehearsal: Rehearsal,
+    bin: string,
+  ) {
     this.workspace = place;
     this.cloud = cloud;
+    this.#providers = providers;
     this.rehearsal = rehearsal;
     this.stack = new Stack(place.folder, rehearsal);
     this.control = new ControlApi(cloud.control);
@@ -136,6 +145,7 @@ export class Drill {
     });
     afterFile(() => existsSync(place.folder) && cloud.stop()); // else it has ended
     try {
+      const providers = await serveProviders(cloud.control);
       const rehearsal: Rehearsal = {
         pid: process.pid,
         control: cloud.control,
@@ -145,9 +155,10 @@ export class Drill {
           accessKeyId: cloud.environment["AWS_ACCESS_KEY_ID"]!,
           secretAccessKey: cloud.environment["AWS_SECRET_ACCESS_KEY"]!,
         },
+        providers: providers.addresses,
       };
       await writeRehearsal(place.folder, rehearsal);
-      const drill = new Drill(place, cloud, rehearsal, await writeOperator(place.folder));
+      const drill = new Drill(place, cloud, providers, rehearsal, await writeOperator(place.folder));
       installProviders(drill.stack.home);
       await drill.configure(demoManifestsFolder);
       await drill.stack.ensure();
@@ -161,6 +172,7 @@ export class Drill {
   /** Stops everything and removes its folder. */
   async end(): Promise<void> {
     await removeRehearsal(this.workspace.folder);
+    this.#providers.close();
     await this.cloud.stop();
     await this.workspace.remove();
   }
