@@ -4,6 +4,7 @@ import { toolPath } from "../tools/tools.ts";
 import { repository } from "./behaviours/artifact-registry.ts";
 import type { Behaviour, CloudParts } from "./behaviours/behaviour.ts";
 import { CloudRun, serviceType } from "./behaviours/cloud-run.ts";
+import { CloudRunJobs, jobType } from "./behaviours/cloud-run-jobs.ts";
 import { bucket, bucketObject } from "./behaviours/gcs.ts";
 import { s3Bucket, s3BucketCors, s3BucketPolicy, s3BucketVersioning } from "./behaviours/s3.ts";
 import { controlServer } from "./control.ts";
@@ -112,6 +113,14 @@ async function open(dir: string, options: CloudOptions, processes: Processes): P
   const servers = new Servers({ dir, ports, processes, tools: { olareg, fakeGcsServer, versitygw }, guard });
   const parts: CloudParts = { dir, inventory, delays, ports, processes, servers };
   const cloudRun = new CloudRun(parts);
+  const jobs = new CloudRunJobs(parts, {
+    inventory,
+    accessToken: (member) => guard?.issue({ members: [member] }) ?? "of the emulated cloud",
+    roleKeys: (awsRole) =>
+      guard === undefined
+        ? servers.s3Credentials
+        : { accessKeyId: guard.issue({ members: [], awsRole }), secretAccessKey: "of a role" },
+  });
   const loadBalancers = new LoadBalancers(parts, cloudRun);
   const behaviours: Readonly<Record<string, Behaviour>> = {
     "gcp:artifactregistry/repository:Repository": repository(parts),
@@ -120,6 +129,7 @@ async function open(dir: string, options: CloudOptions, processes: Processes): P
     "gcp:compute/globalAddress:GlobalAddress": globalAddress(parts),
     [forwardingRuleType]: loadBalancers.behaviour,
     [serviceType]: cloudRun.behaviour,
+    [jobType]: jobs.behaviour,
     [recordType]: dnsRecord(parts),
     [dnssecType]: { create: async ({ id }) => ({ ds: zoneDsRecord(id) }) },
     "aws:s3/bucket:Bucket": s3Bucket(parts),
@@ -133,11 +143,12 @@ async function open(dir: string, options: CloudOptions, processes: Processes): P
     guard,
     faults: new Faults(),
     behaviours,
+    jobs,
     addresses: () => loadBalancers.addresses(),
     status: async () => ({ gcs: servers.gcs, s3: servers.s3, registries: await servers.registries() }),
   });
   const close = async (): Promise<void> => {
-    await Promise.all([closeServer(control), loadBalancers.close(), cloudRun.close(), servers.close()]);
+    await Promise.all([closeServer(control), loadBalancers.close(), cloudRun.close(), jobs.close(), servers.close()]);
     await Promise.all([inventory.save(), processes.stopAll()]);
   };
   return {

@@ -3,6 +3,7 @@ import { typeFacts } from "../providers/type-facts.ts";
 import type { Requester } from "./access.ts";
 import type { Address } from "./address.ts";
 import { type Behaviour, ConflictError } from "./behaviours/behaviour.ts";
+import type { CloudRunJobs } from "./behaviours/cloud-run-jobs.ts";
 import { describeCertificate, isManagedCertificate } from "./certificates.ts";
 import type { DelaySettings, Delays } from "./delays.ts";
 import { resolve, zoneRecords } from "./dns.ts";
@@ -21,6 +22,7 @@ export interface Controlled {
   readonly faults: Faults;
   readonly delays: Delays;
   readonly guard: Guard | undefined;
+  readonly jobs: CloudRunJobs;
   addresses(): Address[];
   status(): Promise<unknown>;
 }
@@ -46,6 +48,7 @@ class Refusal extends Error {
  * - `PUT /v1/faults` `[{type, id, operations?, status, message}]`: refuses these operations until the next, see {@link ControlFault}
  * - `PUT /v1/delays` `{certificate?, grant?, dnssec?}`: how often what is made from now on is not ready yet when it is asked for, see {@link Delays}
  * - `PUT /v1/guard` `{on}` switches IAM on in front of the data; `POST /v1/tokens` `{members, awsRole?}` -> `{token}`, see {@link Guard}
+ * - `/apis/run/v2/...`: executions of jobs, see {@link CloudRunJobs.answer}
  * - `GET /apis/...`: the clouds' own list APIs, see {@link listing}; a certificate, see {@link describeCertificate}; a zone's signatures, see {@link describeDnssec}; `DELETE /apis/monitoring/v3/.../serviceLevelObjectives/<id>` and
  *   `DELETE /apis/cloudflare/.../domains/custom/<domain>`
  * - as an HTTP proxy: the load balancers at their own addresses, see {@link passOn}
@@ -197,8 +200,9 @@ async function answer(
             describeDnssec(inventory, delays, url) ??
             describeCertificate(inventory, zoneRecords(inventory), delays, url))
           : undefined;
-      if (list === undefined) throw new Refusal(404, `The control API has no ${at}`);
-      return { status: 200, body: list };
+      const answered = list ?? (await cloud.jobs.answer(request.method ?? "GET", url, () => body(request)));
+      if (answered === undefined) throw new Refusal(404, `The control API has no ${at}`);
+      return { status: 200, body: answered };
     }
   }
 }

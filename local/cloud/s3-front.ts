@@ -60,16 +60,18 @@ async function forwardToRegion(
   const port = await regions.gateway(signed ?? home!);
   const headers = endToEndHeaders(request.rawHeaders);
   const requester = guard?.bearer(keyIn(request.headers.authorization ?? ""));
-  if (guard?.on !== true || requester === undefined || owner === undefined) {
+  if (guard === undefined || requester === undefined || owner === undefined) {
     await forward(request, response, { port, headers });
     return;
   }
   const { method = "GET", url: path = "/" } = request;
-  if (!guard.allows(requester, actionOf(method, url), { kind: "s3", bucket })) {
+  if (guard.on && !guard.allows(requester, actionOf(method, url), { kind: "s3", bucket })) {
     refuse(response, 403, "AccessDenied", "Access Denied");
     return;
   }
-  const kept = headers.filter(([name]) => !/^(authorization|x-amz-date|x-amz-content-sha256)$/i.test(name));
+  const kept = headers.filter(
+    ([name]) => !/^(authorization|x-amz-date|x-amz-content-sha256|x-amz-security-token)$/i.test(name),
+  );
   const signature = s3Signature(owner, { method, path, region: signed ?? home!, headers: kept });
   await forward(request, response, { port, headers: [...kept, ...signature] });
 }

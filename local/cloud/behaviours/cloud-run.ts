@@ -10,6 +10,7 @@ import { closeServer, listen } from "../servers.ts";
 import { unpackSource } from "../source-archive.ts";
 import { object, objects, text, texts } from "../values.ts";
 import type { Behaviour, CloudParts } from "./behaviour.ts";
+import { containerEnvironment } from "./container-environment.ts";
 import { download, objectMd5 } from "./gcs.ts";
 
 /** The type token of a Cloud Run service. */
@@ -105,7 +106,7 @@ export class CloudRun {
         env: {
           PATH: process.env["PATH"] ?? "",
           HOME: dir,
-          ...environment(container),
+          ...containerEnvironment(container),
           PORT: String(port),
           K_SERVICE: name,
           K_REVISION: revisionName,
@@ -275,17 +276,6 @@ function onlyContainer(inputs: Values): Values {
     );
   }
   return container;
-}
-
-function environment(container: Values): Record<string, string> {
-  const variables: Record<string, string> = {};
-  for (const variable of objects(container["envs"])) {
-    const name = String(variable["name"]);
-    if (variable["valueSource"] !== undefined)
-      throw new Error(`Variable ${name}: the emulated cloud has no secrets (valueSource).`);
-    variables[name] = String(variable["value"] ?? "");
-  }
-  return variables;
 }
 
 async function unpackTo(dir: string, name: string, fetchArchive: () => Promise<Buffer>): Promise<void> {

@@ -111,7 +111,8 @@ async function body(inputs: Record<string, unknown>, folder: string): Promise<st
   );
 }
 
-async function* listObjects(gcs: string, name: string): AsyncGenerator<string> {
+/** The names of a bucket's objects; none if there is no bucket. */
+export async function* listObjects(gcs: string, name: string): AsyncGenerator<string> {
   let page: string | undefined = "";
   while (page !== undefined) {
     const url = `${gcs}/storage/v1/b/${encodeURIComponent(name)}/o?maxResults=1000&pageToken=${encodeURIComponent(page)}`;
