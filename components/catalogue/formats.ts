@@ -209,6 +209,28 @@ const index = z
   })
   .describe("catalog/index.json: a summary of everything in production");
 
+const parts = (folder: "listing" | "platforms") =>
+  z.array(
+    z.object({
+      bits: z
+        .string()
+        .regex(/^[01]*$/)
+        .describe("The part has all lines whose hash begins with these bits; how lines are hashed may change"),
+      part: z
+        .string()
+        .regex(new RegExp(`^catalog/${folder}/[0-9a-f]{64}\\.tsv\\.gz$`))
+        .describe("Path below the host of gzipped lines; the digits are the SHA-256 of the lines, which never change"),
+    }),
+  );
+
+const listing = z
+  .object({
+    schemaVersion: version,
+    listing: parts("listing").describe("A line for each digest and each file in production"),
+    platforms: parts("platforms").describe("The first digits of the platforms' digests of each version"),
+  })
+  .describe("catalog/listing.json: the parts of all lines");
+
 const promotedNames = z
   .array(z.string())
   .describe(
@@ -230,7 +252,14 @@ const recent = z
   .describe("catalog/recent.json: what the last promotions changed in production");
 
 /** The formats by the names of their JSON Schemas. */
-export const formats = { index, project: projectDocument, image: imageDetails, release: releaseDetails, recent };
+export const formats = {
+  index,
+  project: projectDocument,
+  image: imageDetails,
+  release: releaseDetails,
+  listing,
+  recent,
+};
 
 /** `catalog/index.json`. */
 export type CatalogueIndex = DeepReadonly<z.output<typeof index>>;
@@ -246,6 +275,8 @@ export type ImageVersion = ImageDetails["versions"][number];
 export type ImageFacts = Omit<ImageVersion, "tags">;
 /** `catalog/details/<sha256>.json` of a release. */
 export type ReleaseDetails = DeepReadonly<z.output<typeof releaseDetails>>;
+/** `catalog/listing.json`. */
+export type ListingDocument = DeepReadonly<z.output<typeof listing>>;
 /** `catalog/recent.json`. */
 export type RecentDocument = DeepReadonly<z.output<typeof recent>>;
 /** What one run changed of one project. */

@@ -5,11 +5,23 @@ import { presenceFolder } from "../../redirector/presence-format.ts";
 /** The index: a summary of everything in production. Mutable. */
 export const indexKey = `${catalogueFolder}index.json`;
 
-/** The listing: everything in production as text, gzipped (see listing.ts). Mutable. */
-export const listingKey = `${catalogueFolder}all.tsv.gz`;
+/** The names of the parts of the listing and of the platform lines. Mutable. */
+export const listingKey = `${catalogueFolder}listing.json`;
 
-/** The digests of platforms as text, gzipped (see platform-lines.ts). Mutable. */
-export const platformsKey = `${catalogueFolder}platforms.tsv.gz`;
+/** What is divided into parts: the listing (see listing.ts), and the digests of platforms (see platform-lines.ts). */
+export type LineKind = "listing" | "platforms";
+
+/** Folders of the parts. */
+export const partFolders: Readonly<Record<LineKind, string>> = {
+  listing: `${catalogueFolder}listing/`,
+  platforms: `${catalogueFolder}platforms/`,
+};
+
+/** Where all lines were in one object until version 0.3. */
+export const undividedKeys: Readonly<Record<LineKind, string>> = {
+  listing: `${catalogueFolder}all.tsv.gz`,
+  platforms: `${catalogueFolder}platforms.tsv.gz`,
+};
 
 /** What was promoted lately (see components/promotion/catalogue/recent-document.ts). Mutable. */
 export const recentKey = `${catalogueFolder}recent.json`;
@@ -27,6 +39,11 @@ export function detailsKey(text: string): string {
   return `${catalogueFolder}details/${createHash("sha256").update(text).digest("hex")}.json`;
 }
 
+/** A part of the lines as gzipped text, named by the digest of the text: the same text may be compressed to other bytes. Immutable. */
+export function partKey(kind: LineKind, text: string): string {
+  return `${partFolders[kind]}${createHash("sha256").update(text).digest("hex")}.tsv.gz`;
+}
+
 /** Serializes a document. The same value gives the same bytes. */
 export function writeDocument(value: unknown): string {
   return `${JSON.stringify(value)}\n`;
@@ -34,5 +51,7 @@ export function writeDocument(value: unknown): string {
 
 /** Whether an object is immutable. */
 export function isLasting(key: string): boolean {
-  return key.startsWith(`${catalogueFolder}details/`) || key.startsWith(presenceFolder);
+  return [`${catalogueFolder}details/`, presenceFolder, ...Object.values(partFolders)].some((folder) =>
+    key.startsWith(folder),
+  );
 }

@@ -9,12 +9,14 @@ Catalogue:
 
   https://${host}/                           web page, for browsers
   https://${host}/catalog/index.json         projects, images and releases, for programs
-  https://${host}/catalog/all.tsv.gz         one line per digest and per file
-  https://${host}/catalog/platforms.tsv.gz   the digests of each version's platforms
+  https://${host}/catalog/listing.json       names texts with a line per digest and file
 
   https://${host}/catalog/recent.atom        what was promoted lately, for feed readers (or recent.json)
 
-  curl -fsSL https://${host}/catalog/all.tsv.gz | gunzip | grep <name or digest>
+  curl -fsSL https://${host}/catalog/listing.json | grep -o 'catalog/listing/[^"]*' | \\
+    sed 's,^,https://${host}/,' | xargs curl -fsSL | gunzip | grep <name or digest>
+
+  (catalog/platforms/ in place of catalog/listing/: the digests of each version's platforms)
 
 Health of the mirrors:
 

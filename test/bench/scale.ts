@@ -2,7 +2,7 @@
  * Promotion at the size of k8s.io: 108 projects, 12,400 digests, 22 image mirrors, 6 mirrors of layers in S3. No bytes of images move: what is
  * measured is planning, a refresh in which nothing differs, and the first run of a stack whose state was lost.
  *
- *   npm run bench -- scale [plan|plan-cold|refresh|adopt|beside-fill|bytes|inventory|preview-files|preview-8x|processor|checkpoints ...]
+ *   npm run bench -- scale [plan|plan-cold|refresh|adopt|beside-fill|bytes|inventory|preview-files|preview-8x|processor|checkpoints|catalogue ...]
  *
  * Every measurement is a process of its own. The mirrors are one small server in this process, which answers as Artifact Registry and S3 do
  * (a list of tags that names every manifest; pages of 1,000 keys), so the seconds are those of our side and of the loopback.
@@ -20,6 +20,7 @@ import { planImages, printPlan } from "../../components/promotion/images/plan.ts
 import type { Context, ImagesRequest } from "../../components/promotion/run/request.ts";
 import { layerKey } from "../../redirector/object-paths.ts";
 import { generateManifests } from "../support/generate-manifests.ts";
+import { catalogueChange } from "./scale-catalogue.ts";
 import { checkpoints } from "./scale-checkpoints.ts";
 import { besideFill, bytesThroughRunner, inventory, previewOfFiles } from "./scale-files.ts";
 import { previewAtSize } from "./scale-preview.ts";
@@ -41,6 +42,7 @@ const others: Readonly<Record<string, () => Promise<void>>> = {
   "preview-8x": () => previewAtSize(8),
   processor: () => filesProcessorTime(),
   checkpoints,
+  catalogue: () => catalogueChange(),
 };
 
 /** What a child is asked, and what it answers. */

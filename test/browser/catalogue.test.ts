@@ -12,11 +12,10 @@ import type { Browser } from "playwright-core";
 import { projectEntry } from "../../components/catalogue/entry.ts";
 import { type ImageFacts, readDocument } from "../../components/catalogue/formats.ts";
 import { replaceEntry } from "../../components/catalogue/index-document.ts";
-import { indexKey, listingKey, writeDocument } from "../../components/catalogue/layout.ts";
-import { packListing, replaceLines, unpackListing } from "../../components/catalogue/listing.ts";
+import { indexKey, writeDocument } from "../../components/catalogue/layout.ts";
 import { describeUnless } from "../support/annotations.ts";
 import { findChromium, startChromium } from "../support/browser/chromium.ts";
-import { generateCatalogue } from "../support/browser/full-scale.ts";
+import { generateCatalogue, putLines } from "../support/browser/full-scale.ts";
 import { builtAssets, startSite, type TestSite } from "../support/browser/site.ts";
 import { newVisitor, openedText, shows, type Visitor } from "../support/browser/visitor.ts";
 import { k8sSize } from "../support/generate-manifests.ts";
@@ -214,13 +213,35 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     assert.equal(new URL(page.url()).pathname, address);
   });
 
+  it("a search reads the names of the parts again if a part was replaced meanwhile", async () => {
+    const { page, complaints, close } = await newVisitor(browser, site.origin);
+    let asked = 0;
+    await page.route("**/catalog/listing.json", async (route) => {
+      const part = `catalog/listing/${"0".repeat(64)}.tsv.gz`;
+      const old = { schemaVersion: 1, listing: [{ bits: "", part }], platforms: [] };
+      await (asked++ === 0 ? route.fulfill({ json: old }) : route.continue());
+    });
+    const { digest } = versions()[0]!;
+    await page.goto(`/?q=${digest}`);
+    await page
+      .locator(".rows code", { hasText: digest.slice(0, 19) })
+      .first()
+      .waitFor();
+    assert.equal(asked, 2);
+    assert.deepEqual(
+      complaints().filter((one) => !one.includes("404")),
+      [],
+    );
+    await close();
+  });
+
   it("searches platform digests only for words that look like digests; shows progress and failures", async () => {
     visitor = await newVisitor(browser, site.origin);
     const { page } = visitor;
-    const key = "catalog/platforms.tsv.gz";
+    const keys = [...site.objects.keys()].filter((key) => key.startsWith("catalog/platforms/"));
     let asked = 0;
     const held = Promise.withResolvers<void>();
-    await page.route(`**/${key}`, async (route) => {
+    await page.route("**/catalog/platforms/*", async (route) => {
       asked++;
       await held.promise;
       await route.continue();
@@ -239,17 +260,21 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     assert.equal(await page.getByText("Nothing in production matches.").count(), 0, "not before it is known");
     held.resolve();
     await page.getByText("Nothing in production matches.").waitFor();
-    assert.equal(asked, 1);
+    assert.equal(asked, keys.length);
 
-    const before = site.objects.get(key)!;
+    const before = new Map(keys.map((key) => [key, site.objects.get(key)!]));
     const { digest } = versions().find(({ platforms }) => platforms.length > 1)!.platforms[0]!;
-    for (const [content, told] of [
-      [Buffer.from("no gzip"), "The digests of platforms could not be searched: their list did not load."],
-      [undefined, "Nothing in production matches."],
-      [before, "Platforms of versions"],
+    const failed = "The digests of platforms could not be searched: their list did not load.";
+    for (const [contentOf, told] of [
+      [() => Buffer.from("no gzip"), failed],
+      [() => undefined, failed],
+      [(key: string) => before.get(key), "Platforms of versions"],
     ] as const) {
-      if (content === undefined) site.objects.delete(key);
-      else site.objects.set(key, content);
+      for (const key of keys) {
+        const content = contentOf(key);
+        if (content === undefined) site.objects.delete(key);
+        else site.objects.set(key, content);
+      }
       const other = await newVisitor(browser, site.origin);
       await other.page.goto(`/?q=${digest}`);
       await other.page.getByText(told).waitFor();
@@ -550,8 +575,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     for (const [key, text] of entry.documents) site.objects.set(key, Buffer.from(text));
     const index = replaceEntry(readDocument("index", String(before.get(indexKey)))!, "odd", entry.index);
     site.objects.set(indexKey, Buffer.from(writeDocument(index)));
-    const listing = unpackListing(before.get(listingKey)!)!;
-    site.objects.set(listingKey, packListing(replaceLines(listing, "odd", entry.lines)));
+    putLines(site.objects, { listing: new Map([["odd", entry.lines]]), platforms: new Map() });
     site.objects.set(`binaries/odd/${path}`, Buffer.from("content"));
 
     const { page } = await visit("/?q=odd", { permissions: ["clipboard-read", "clipboard-write"] });

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
 import { readDocument } from "../../components/catalogue/formats.ts";
-import { unpackListing } from "../../components/catalogue/listing.ts";
+import { catalogueLines } from "../support/catalogue-lines.ts";
 import { startFaultyProxy } from "../support/faulty-proxy.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 import { type DeclaredPromotions, PromotionProgram } from "../support/promotion-program.ts";
@@ -108,8 +108,8 @@ describe("catalogue entries driven by the engine", function () {
       program.declare(project("tools", files, "tools", { gcs: `http://${proxy.host}`, mirrors }));
     const perBucket = <T>(of: (bucket: string) => Promise<T>) => Promise.all(mirrors.map(of));
     const linesOf = async (bucket: string) => {
-      const listing = unpackListing((await stores.served(bucket, "catalog/all.tsv.gz"))!.bytes);
-      return [...(listing ?? "").matchAll(/^file\ttools\tbinaries\/tools\/(\S+)/gm)].map(([, path]) => path);
+      const lines = await catalogueLines(async (key) => (await stores.served(bucket, key))?.bytes);
+      return [...lines.join("\n").matchAll(/^file\ttools\tbinaries\/tools\/(\S+)/gm)].map(([, path]) => path);
     };
     try {
       await declare({ "v1/a": "v1/a", "v1/b": "v1/b" });

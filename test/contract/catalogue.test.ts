@@ -1,11 +1,11 @@
 /** The catalogue's writer with real servers: an image registry, Cloud Storage and S3. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { DeleteObjectCommand, ListObjectsV2Command, PutObjectCommand } from "@aws-sdk/client-s3";
 import { after, before, describe, it } from "mocha";
 import { Agent } from "undici";
 import { readDocument } from "../../components/catalogue/formats.ts";
-import { unpackListing } from "../../components/catalogue/listing.ts";
+import { packListing } from "../../components/catalogue/listing.ts";
 import type { Properties } from "../../components/plugin/properties.ts";
 import { type CatalogueWriter, catalogueWriter } from "../../components/promotion/catalogue/catalogue-writer.ts";
 import type { EntryRequest } from "../../components/promotion/catalogue/request.ts";
@@ -16,6 +16,7 @@ import { pushImage } from "../../local/seed/push-image.ts";
 import { demoPublicKey } from "../../local/seed/signature.ts";
 import { PresenceDocuments } from "../../redirector/mirrors/presence-documents.ts";
 import { PublishedObjects } from "../../redirector/mirrors/published-objects.ts";
+import { catalogueLines } from "../support/catalogue-lines.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 import { Pusher, startRegistry, type TestRegistry } from "../support/registries.ts";
 import { keySigning } from "../support/signing.ts";
@@ -139,16 +140,16 @@ describe("the catalogue's writer", () => {
       );
     }
 
-    const listing = unpackListing((await stored("catalog/all.tsv.gz"))!) ?? "";
+    const listing = (await catalogueLines(stored)).join("\n");
     for (const { digest } of project("semver").images[0]!.releases)
       assert.match(listing, new RegExp(`image\tsemver\tsemver/semver\t${digest}`));
     const own = newest!.platforms.map(({ digest }) => digest.slice("sha256:".length, "sha256:".length + 16));
     const line = ["platforms", "dotslash", "dotslash/dotslash", newest!.digest.slice(7, 7 + 16), ...own].join("\t");
-    const lines = unpackListing((await stored("catalog/platforms.tsv.gz"))!)?.split("\n") ?? [];
+    const lines = await catalogueLines(stored, "platforms");
     assert.ok(lines.includes(line), `${line} is not among\n${lines.join("\n")}`);
     for (const key of [
       "catalog/index.json",
-      "catalog/platforms.tsv.gz",
+      "catalog/listing.json",
       "catalog/projects/semver.json",
       images[0]!.details,
     ])
@@ -458,7 +459,7 @@ describe("the catalogue's writer", () => {
     assert.deepEqual(outcome.incomplete, ["files-us", "files-eu", "files-aws"]);
     assert.equal(outcome.failures.length, 2);
     assert.match(outcome.failures.join("\n"), /semver@sha256:0{64}.*\n.*file v1\/f is not in gs:\/\/canonical/);
-    assert.doesNotMatch(unpackListing((await stored("catalog/all.tsv.gz"))!) ?? "", /v9\.9\.9|v1\/f/);
+    assert.doesNotMatch((await catalogueLines(stored)).join("\n"), /v9\.9\.9|v1\/f/);
     assert.deepEqual((await publish(request)).failures, []);
   });
 
@@ -501,7 +502,7 @@ describe("the catalogue's writer", () => {
     );
     assert.equal(await stored(before.images[0]!.details), undefined, "the replaced document is gone");
     for (const bucket of ["canonical", "second"]) {
-      const listing = unpackListing((await stored("catalog/all.tsv.gz", bucket))!) ?? "";
+      const listing = (await catalogueLines((key) => stored(key, bucket))).join("\n");
       assert.doesNotMatch(listing, /v9\.9\.9/);
       assert.equal(listing.includes(gone.split(" ")[1]!), false, bucket);
       assert.equal((await index(bucket)).projects.find(({ name }) => name === "dotslash")?.images[0]?.digests, 1);
@@ -548,24 +549,100 @@ describe("the catalogue's writer", () => {
     await publish(request);
   });
 
-  it("a catalogue without platform lines loses nothing and gets them project by project", async () => {
+  const documentsIn = async (bucket: string): Promise<string[]> => {
+    const address = `${stores.gcs}/storage/v1/b/${bucket}/o?prefix=catalog/`;
+    const { items = [] } = (await (await fetch(address)).json()) as { items?: { name: string }[] };
+    return items.map(({ name }) => name);
+  };
+  const documentsInThird = async (): Promise<string[]> => {
+    const listed = await stores.s3Client.send(new ListObjectsV2Command({ Bucket: "third", Prefix: "catalog/" }));
+    return (listed.Contents ?? []).map(({ Key = "" }) => Key);
+  };
+  const deleted = (bucket: string, key: string) =>
+    fetch(`${stores.gcs}/storage/v1/b/${bucket}/o/${encodeURIComponent(key)}`, { method: "DELETE" });
+
+  for (const hasPlatforms of [true, false]) {
+    it(`one that a version before wrote in one text, ${hasPlatforms ? "with" : "without"} platforms, is divided and loses nothing`, async () => {
+      const { document } = await publish(requestFor("semver"));
+      await publish(requestFor("dotslash"));
+      const whole = await stored("catalog/listing.json");
+      const [before, lines, platforms] = [
+        await index(),
+        await catalogueLines(stored),
+        await catalogueLines(stored, "platforms"),
+      ];
+      const old = { "catalog/all.tsv.gz": lines, ...(hasPlatforms && { "catalog/platforms.tsv.gz": platforms }) };
+      const parts = (keys: readonly string[]) => keys.filter((key) => /^catalog\/(listing|platforms)[/.]/.test(key));
+      for (const bucket of ["canonical", "second"])
+        for (const key of parts(await documentsIn(bucket))) await deleted(bucket, key);
+      for (const Key of parts(await documentsInThird()))
+        await stores.s3Client.send(new DeleteObjectCommand({ Bucket: "third", Key }));
+      for (const [key, texts] of Object.entries(old)) {
+        const bytes = packListing(texts.map((line) => `${line}\n`).join(""));
+        for (const bucket of ["canonical", "second"]) await stores.stage(bucket, key, bytes);
+        await stores.s3Client.send(new PutObjectCommand({ Bucket: "third", Key: key, Body: bytes }));
+      }
+      await anotherRun();
+      const missing = { incomplete: ["files-aws", "files-eu", "files-us"], failures: [] };
+      assert.deepEqual(await writer.check(requestFor("semver"), document), missing);
+      for (const name of ["semver", "dotslash"]) assert.deepEqual((await publish(requestFor(name))).failures, []);
+      assert.deepEqual(await index(), before);
+      for (const bucket of ["canonical", "second"]) {
+        assert.deepEqual(await stored("catalog/listing.json", bucket), whole, bucket);
+        const inBucket = (key: string) => stored(key, bucket);
+        assert.deepEqual(await catalogueLines(inBucket), lines, bucket);
+        assert.deepEqual(await catalogueLines(inBucket, "platforms"), platforms, bucket);
+      }
+      const now = await documentsIn("canonical");
+      for (const key of Object.keys(old)) assert.equal(now.includes(key), false, key);
+      for (const keys of [await documentsIn("second"), await documentsInThird()]) assert.deepEqual(keys, now);
+      await anotherRun();
+      assert.deepEqual((await writer.check(requestFor("semver"), document)).incomplete, []);
+    });
+  }
+
+  it("a part that a mirror lost is missed by a refresh and written again; one that all lost is an error that says what to do", async () => {
     const request = requestFor("semver");
     const { document } = await publish(request);
-    const whole = await stored("catalog/platforms.tsv.gz");
-    const buckets = ["canonical", "second"];
-    for (const bucket of buckets)
-      await fetch(`${stores.gcs}/storage/v1/b/${bucket}/o/catalog%2Fplatforms.tsv.gz`, { method: "DELETE" });
-    const gone = new DeleteObjectCommand({ Bucket: "third", Key: "catalog/platforms.tsv.gz" });
-    await stores.s3Client.send(gone);
+    const { listing } = JSON.parse(String(await stored("catalog/listing.json"))) as { listing: { part: string }[] };
+    const [{ part }] = listing as [{ part: string }];
+    const bytes = await stored(part);
+    await deleted("second", part);
     await anotherRun();
-    const missing = { incomplete: ["files-aws", "files-eu", "files-us"], failures: [] };
-    assert.deepEqual(await writer.check(request, document), missing);
-    const before = await index();
-    for (const name of ["semver", "dotslash"]) assert.deepEqual((await publish(requestFor(name))).failures, []);
-    assert.deepEqual(await index(), before);
-    for (const bucket of buckets) assert.deepEqual(await stored("catalog/platforms.tsv.gz", bucket), whole);
+    assert.deepEqual((await writer.check(request, document)).incomplete, ["files-eu"]);
+    assert.deepEqual((await publish(request)).failures, []);
+    assert.deepEqual(await stored(part, "second"), bytes);
+
+    for (const bucket of ["canonical", "second"]) await deleted(bucket, part);
+    await stores.s3Client.send(new PutObjectCommand({ Bucket: "third", Key: part, Body: "no gzip" }));
     await anotherRun();
-    assert.deepEqual((await writer.check(request, document)).incomplete, []);
+    await assert.rejects(publish(request), /is missing or damaged in all mirrors: remove catalog\/listing\.json/);
+    await stores.s3Client.send(new PutObjectCommand({ Bucket: "third", Key: part, Body: bytes! }));
+    await anotherRun();
+    assert.deepEqual((await publish(request)).failures, []);
+    assert.deepEqual(await stored(part), bytes);
+  });
+
+  it("what a run replaces stays for readers until the next run that writes", async () => {
+    const parts = async () => (await documentsIn("second")).filter((key) => key.startsWith("catalog/listing/"));
+    const [file] = project("dotslash").files;
+    const files = `${file!.path} sha256:${file!.sha256}\n`;
+    await anotherRun();
+    await publish(requestFor("semver"));
+    const before = await parts();
+    assert.equal(before.length, 1);
+    const added = requestFor("dotslash", { project: "added", images: "", files });
+    await publish(added);
+    assert.deepEqual(
+      (await parts()).filter((key) => before.includes(key)),
+      before,
+    );
+    await anotherRun();
+    await writer.withdraw(added);
+    assert.equal((await parts()).length, 2, "what was named before the run, and what is named now");
+    await anotherRun();
+    await publish(requestFor("semver"));
+    assert.deepEqual(await parts(), before);
   });
 
   it("batches concurrent entries and loses none", async () => {
@@ -596,22 +673,17 @@ describe("the catalogue's writer", () => {
     await anotherRun();
     for (const name of ["dotslash", "semver"]) assert.deepEqual((await writer.withdraw(requestFor(name))).failures, []);
     assert.deepEqual((await index("second")).projects, []);
-    const list = (await (await fetch(`${stores.gcs}/storage/v1/b/canonical/o?prefix=catalog/`)).json()) as {
-      items?: { name: string }[];
-    };
     assert.deepEqual(
-      list.items?.map(({ name }) => name),
+      (await documentsIn("canonical")).filter((key) => !/^catalog\/(listing|platforms)\//.test(key)),
       [
-        "catalog/all.tsv.gz",
         "catalog/index.json",
-        "catalog/platforms.tsv.gz",
+        "catalog/listing.json",
         "catalog/presence.json",
         "catalog/recent.atom",
         "catalog/recent.json",
       ],
     );
-    for (const key of ["catalog/all.tsv.gz", "catalog/platforms.tsv.gz"])
-      assert.equal(unpackListing((await stored(key))!), "", key);
+    for (const kind of ["listing", "platforms"] as const) assert.deepEqual(await catalogueLines(stored, kind), []);
     assert.deepEqual(await writer.check(requestFor("semver"), ""), { incomplete: [], failures: [] });
   });
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import type { DemoArtifacts } from "../../local/seed/artifacts.ts";
+import { catalogueLines } from "../support/catalogue-lines.ts";
 
 const schemas = join(import.meta.dirname, "../../components/catalogue/schema");
 
@@ -25,6 +25,7 @@ export async function readCatalogue(base: string, { projects }: DemoArtifacts): 
     return value as T;
   };
 
+  await document("catalog/listing.json", "listing");
   const index = await document<{ projects: { name: string; document: string }[] }>("catalog/index.json", "index");
   assert.deepEqual(
     index.projects.map(({ name }) => name),
@@ -56,11 +57,8 @@ export async function readCatalogue(base: string, { projects }: DemoArtifacts): 
   ]);
   assert.deepEqual(found.sort(), promoted.sort());
 
-  const textLines = async (path: string): Promise<string[]> => {
-    const packed = Buffer.from(await (await get(path)).arrayBuffer());
-    return gunzipSync(packed).toString().trimEnd().split("\n");
-  };
-  const listed = (await textLines("catalog/all.tsv.gz")).flatMap((line) => {
+  const read = async (key: string) => Buffer.from(await (await get(key)).arrayBuffer());
+  const listed = (await catalogueLines(read)).flatMap((line) => {
     const [kind, , name, digest, ...tags] = line.split("\t");
     return kind === "file"
       ? [`${name} ${digest!.slice("sha256:".length)}`]
@@ -68,7 +66,7 @@ export async function readCatalogue(base: string, { projects }: DemoArtifacts): 
   });
   assert.deepEqual(listed.sort(), promoted.sort());
 
-  const platforms = (await textLines("catalog/platforms.tsv.gz")).flatMap((line) => {
+  const platforms = (await catalogueLines(read, "platforms")).flatMap((line) => {
     const [, , repository, , ...beginnings] = line.split("\t");
     return beginnings.map((digits) => `${repository} sha256:${digits}`);
   });

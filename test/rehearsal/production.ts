@@ -5,9 +5,9 @@ import { createHash } from "node:crypto";
 import { glob, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { gunzipSync } from "node:zlib";
 import { ListObjectVersionsCommand, type ListObjectVersionsCommandOutput, S3Client } from "@aws-sdk/client-s3";
 import type { DemoProject } from "../../local/seed/demo-project.ts";
+import { catalogueLines } from "../support/catalogue-lines.ts";
 import { peerPath } from "../support/peers.ts";
 import type { CloudResource, Drill } from "../support/rehearsal/drill.ts";
 import { s3Keys } from "../support/s3-keys.ts";
@@ -124,11 +124,11 @@ export async function assertListedIsThere(drill: Drill): Promise<number> {
 
 /** The parsed listing of a file mirror's catalogue. */
 async function listing({ name, url }: Bucket) {
-  const answer = await fetch(`${url}/catalog/all.tsv.gz`);
-  assert.equal(answer.status, 200, name);
-  const bytes = Buffer.from(await answer.arrayBuffer());
-  const text = (bytes[0] === 0x1f ? gunzipSync(bytes) : bytes).toString("utf8"); // fetch may have decompressed it
-  const lines = text.split("\n").filter((line) => line !== "");
+  const lines = await catalogueLines(async (key) => {
+    const answer = await fetch(`${url}/${key}`);
+    assert.equal(answer.status, 200, `${name}: ${key}`);
+    return Buffer.from(await answer.arrayBuffer());
+  });
   return lines.map((line) => {
     const [kind, , what = "", digest = "", ...tags] = line.split("\t");
     return { kind, what: what.replace(/^binaries\//, ""), digest, tags: tags.sort() };

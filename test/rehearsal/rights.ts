@@ -130,7 +130,7 @@ export async function assertRights(drill: Drill): Promise<void> {
 
 const s3Bucket = "rehearsal-artifacts-us-east-1";
 /** Of the catalogue: every file mirror has it. */
-const listed = "catalog/all.tsv.gz";
+const listed = "catalog/listing.json";
 const made = { Bucket: s3Bucket, Key: "drill" };
 type S3Command = ListObjectsV2Command | PutObjectCommand | GetObjectCommand;
 

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { catalogueFolder } from "../../../redirector/object-paths.ts";
 import { presenceIndexKey } from "../../../redirector/presence-format.ts";
-import { type CatalogueIndex, readDocument } from "../../catalogue/formats.ts";
-import { indexKey, isLasting } from "../../catalogue/layout.ts";
+import { type CatalogueIndex, type ListingDocument, readDocument } from "../../catalogue/formats.ts";
+import { indexKey, isLasting, listingKey } from "../../catalogue/layout.ts";
 import { readAll } from "../blobs/fan-out.ts";
 import { type Bucket, BucketAbsent, type ObjectHeaders } from "../storage/bucket.ts";
 
@@ -13,6 +13,7 @@ export class CatalogueMirror {
   readonly #signal: AbortSignal;
   #objects: Promise<Map<string, string | undefined>> | undefined;
   #index: Promise<CatalogueIndex | undefined> | undefined;
+  #listing: Promise<ListingDocument | undefined> | undefined;
 
   constructor(name: string, bucket: Bucket, signal: AbortSignal) {
     this.name = name;
@@ -43,6 +44,17 @@ export class CatalogueMirror {
     return this.#index;
   }
 
+  /** The names of the parts of all lines in this mirror. Read once, as the index is. */
+  listing(): Promise<ListingDocument | undefined> {
+    this.#listing ??= this.read(listingKey).then((bytes) => readDocument("listing", String(bytes ?? "")));
+    return this.#listing;
+  }
+
+  /** Keys of the objects in a folder. Throws if the mirror cannot be listed. */
+  async keys(folder: string): Promise<string[]> {
+    return [...(await this.#list()).keys()].filter((key) => key.startsWith(folder));
+  }
+
   /** Whether an object exists with this content. Throws if the mirror cannot be listed. */
   async holds(key: string, sha256: string): Promise<boolean> {
     const objects = await this.#list();
@@ -60,6 +72,7 @@ export class CatalogueMirror {
     await this.#bucket.replace(key, bytes, headersOf(key), this.#signal);
     (await this.#list()).set(key, sha256);
     if (key === indexKey) this.#index = undefined;
+    if (key === listingKey) this.#listing = undefined;
   }
 
   /** Removes an object if it exists. A bucket that does not exist holds nothing. */

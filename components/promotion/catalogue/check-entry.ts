@@ -1,13 +1,13 @@
 import { presenceIndexKey } from "../../../redirector/presence-format.ts";
 import { readDocument } from "../../catalogue/formats.ts";
-import { listingKey, platformsKey, projectKey } from "../../catalogue/layout.ts";
+import { projectKey } from "../../catalogue/layout.ts";
 import { causeOf } from "../http/errors.ts";
 import { documentsOf } from "./cached-entry.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
 import type { EntryOutcome } from "./request.ts";
 
 /**
- * Names the mirrors that lack a part of a project's entry: its document, the details it refers to, its part of the index, or the shared texts.
+ * Names the mirrors that lack a part of a project's entry: its document, the details it refers to, its part of the index, or a part of all lines.
  * @param document SHA-256 of the project's document; empty if the project should have none.
  */
 export async function checkEntry(
@@ -40,7 +40,10 @@ async function isAbsent(mirror: CatalogueMirror, project: string): Promise<boole
 async function isComplete(mirror: CatalogueMirror, project: string, sha256: string): Promise<boolean> {
   const key = projectKey(project);
   if (!(await mirror.holds(key, sha256))) return false;
-  if (!((await mirror.has(listingKey)) && (await mirror.has(platformsKey)))) return false;
+  const listing = await mirror.listing();
+  if (listing === undefined) return false;
+  const parts = [...listing.listing, ...listing.platforms].map(({ part }) => part);
+  if (!(await Promise.all(parts.map((part) => mirror.has(part)))).every(Boolean)) return false;
   const document = readDocument("project", String((await mirror.read(key)) ?? ""));
   if (document === undefined) return false;
   // Details and presence are named by the digest of their content, so it is enough that they exist.

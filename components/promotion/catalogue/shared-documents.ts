@@ -3,16 +3,30 @@ import { type PresenceIndex, presenceIndexKey, readPresenceIndex } from "../../.
 import type { ProjectEntry } from "../../catalogue/entry.ts";
 import {
   type CatalogueIndex,
+  type ListingDocument,
   type RecentDocument,
   type RecentPromotion,
   readDocument,
+  schemaVersion,
 } from "../../catalogue/formats.ts";
 import { emptyIndex, replaceEntry } from "../../catalogue/index-document.ts";
-import { indexKey, listingKey, platformsKey, recentFeedKey, recentKey, writeDocument } from "../../catalogue/layout.ts";
-import { packListing, projectLines, replaceLines, unpackListing } from "../../catalogue/listing.ts";
+import {
+  indexKey,
+  type LineKind,
+  listingKey,
+  partFolders,
+  recentFeedKey,
+  recentKey,
+  undividedKeys,
+  writeDocument,
+} from "../../catalogue/layout.ts";
+import { packListing, unpackListing } from "../../catalogue/listing.ts";
+import { joinParts } from "../../catalogue/listing-parts.ts";
 import { emptyPresence, replacePresence } from "../../catalogue/presence.ts";
 import { BucketAbsent } from "../storage/bucket.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
+import { DividedLines } from "./divided-lines.ts";
+import { inAll } from "./in-all.ts";
 import { noRecent, promotionBetween, withPromotions } from "./recent-document.ts";
 import { recentFeed } from "./recent-feed.ts";
 
@@ -29,16 +43,21 @@ export interface EntryChange {
 /** Milliseconds between two writes. Cloud Storage takes one write a second of the same object (cloud.google.com/storage/quotas). */
 const leastInterval = 1_000;
 
+const kinds: readonly LineKind[] = ["listing", "platforms"];
+
 /**
- * The documents that all projects share: index, listing, platform lines, the presence index, and what was promoted lately. Changes that arrive during a
- * write are batched into the next one.
+ * The documents that all projects share: index, the parts of listing and platform lines, the presence index, and what was promoted lately. Changes that
+ * arrive during a write are batched into the next one.
  * The stack's lock ensures that one process writes at a time.
  */
 export class SharedDocuments {
   readonly #signal: AbortSignal;
   #index: CatalogueIndex = emptyIndex;
-  #listing = "";
-  #platforms = "";
+  #lines: Readonly<Record<LineKind, DividedLines>> = this.#divided({ listing: [], platforms: [] }, []);
+  /** The parts that were named before this run. Readers may still have the document that names them. */
+  #named: ReadonlySet<string> = new Set();
+  /** The mirrors, by URL, from which this run has removed what earlier ones left. */
+  readonly #tidied = new Set<string>();
   /** What earlier runs promoted. */
   #recent = noRecent;
   /** The lines of the projects before this run, and what it has changed of them so far: one promotion for each project, however often it writes. */
@@ -87,28 +106,33 @@ export class SharedDocuments {
     ];
     await this.#load(changes[0]!.mirrors);
     for (const { name, index, lines, platforms, presence, heldBy, filling } of changes.map(({ entry }) => entry)) {
-      this.#remember(name, lines);
       this.#presence = replacePresence(this.#presence, name, presence, heldBy && { mirrors: heldBy, filling });
       this.#index = replaceEntry(this.#index, name, index);
-      this.#listing = replaceLines(this.#listing, name, lines);
-      this.#platforms = replaceLines(this.#platforms, name, platforms);
+      this.#remember(name, await this.#replace("listing", name, lines), lines);
+      await this.#replace("platforms", name, platforms);
     }
     const recent = withPromotions(this.#recent, [...this.#promoted.values()]);
     const history = historyIn(recent, changes.find(({ host }) => host !== undefined)?.host);
-    const [listing, platforms] = [packListing(this.#listing), packListing(this.#platforms)];
     const index = Buffer.from(writeDocument(this.#index));
     const presence = Buffer.from(writeDocument(this.#presence));
+    const parts = this.#parts();
+    const listing = Buffer.from(writeDocument({ schemaVersion, ...parts } satisfies ListingDocument));
+    const packed = this.#packed();
     const failures = new Map<string, unknown>();
     await Promise.all(
       mirrors.map(async (mirror) => {
         try {
           // First, so that redirectors learn of a removal as early as they can.
           await mirror.write(presenceIndexKey, presence);
-          // The index comes last: what it refers to exists by then.
-          await mirror.write(platformsKey, platforms);
+          for (const kind of kinds)
+            await inAll(parts[kind], async ({ part }) => {
+              if (!(await mirror.has(part))) await mirror.write(part, await packed(kind, part));
+            });
           await mirror.write(listingKey, listing);
           for (const [key, bytes] of history) await mirror.write(key, bytes);
+          // The index comes last: what it refers to exists by then.
           await mirror.write(indexKey, index);
+          await this.#tidy(mirror, parts);
         } catch (error) {
           this.#signal.throwIfAborted();
           failures.set(mirror.name, error);
@@ -118,9 +142,41 @@ export class SharedDocuments {
     return failures;
   }
 
+  #replace(kind: LineKind, project: string, lines: string): Promise<string> {
+    return this.#lines[kind].replace(project, lines, (name) => folderIn(this.#index, name));
+  }
+
+  #parts(): Record<LineKind, ListingDocument[LineKind]> {
+    return { listing: this.#lines.listing.parts, platforms: this.#lines.platforms.parts };
+  }
+
+  /** Compresses each part once for all mirrors that lack it. */
+  #packed(): (kind: LineKind, part: string) => Promise<Buffer> {
+    const packed = new Map<string, Promise<Buffer>>();
+    return (kind, part) => {
+      const bytes = packed.get(part) ?? this.#lines[kind].textOf(part).then(packListing);
+      packed.set(part, bytes);
+      return bytes;
+    };
+  }
+
+  /**
+   * Removes what earlier runs have left in a mirror, once in a run. What this run replaces stays until the next one: readers have named documents for
+   * a minute before they ask for what these name.
+   */
+  async #tidy(mirror: CatalogueMirror, parts: Readonly<Record<LineKind, ListingDocument[LineKind]>>): Promise<void> {
+    if (this.#tidied.has(mirror.url)) return;
+    for (const kind of kinds) {
+      const named = new Set([...this.#named, ...parts[kind].map(({ part }) => part)]);
+      const stale = (await mirror.keys(partFolders[kind])).filter((key) => !named.has(key));
+      await inAll([...stale, undividedKeys[kind]], (key) => mirror.remove(key));
+    }
+    this.#tidied.add(mirror.url);
+  }
+
   /** Compares a project's new lines with those before this run. */
-  #remember(project: string, lines: string): void {
-    const before = this.#before.get(project) ?? projectLines(this.#listing, project);
+  #remember(project: string, replaced: string, lines: string): void {
+    const before = this.#before.get(project) ?? replaced;
     this.#before.set(project, before);
     const known = this.#promoted.get(project);
     const time = known === undefined ? new Date() : new Date(known.time); // unchanged documents are not written again
@@ -140,34 +196,87 @@ export class SharedDocuments {
   /** Reads the documents from the first mirror that has them. A new mirror is empty. */
   async #read(mirrors: readonly CatalogueMirror[]): Promise<void> {
     for (const mirror of mirrors) {
-      let [index, listing, platforms, recent, presence]: (Buffer | undefined)[] = [];
+      let [index, listing, recent, presence]: (Buffer | undefined)[] = [];
+      let undivided: Blocks | undefined;
       try {
-        [index, listing, platforms, recent, presence] = await Promise.all(
-          [indexKey, listingKey, platformsKey, recentKey, presenceIndexKey].map((key) => mirror.read(key)),
+        [index, listing, recent, presence] = await Promise.all(
+          [indexKey, listingKey, recentKey, presenceIndexKey].map((key) => mirror.read(key)),
         );
+        if (listing === undefined) undivided = await readUndivided(mirror);
       } catch (error) {
         if (error instanceof BucketAbsent) continue;
         throw error;
       }
-      if (index === undefined || listing === undefined) continue;
-      const [document, lines] = [readDocument("index", index.toString()), unpackListing(listing)];
-      // A catalogue that an old version wrote has no platform lines. Each entry adds its own.
-      const digests = platforms === undefined ? "" : unpackListing(platforms);
-      if (document === undefined || lines === undefined || digests === undefined) {
-        const what = document === undefined ? indexKey : lines === undefined ? listingKey : platformsKey;
-        throw new Error(
-          `${mirror.url}/${what} is damaged, or a newer version of this program wrote it: update this program, or remove the object if it is damaged`,
-        );
-      }
+      if (index === undefined || (listing === undefined && undivided === undefined)) continue;
+      const document = readDocument("index", index.toString());
+      const named =
+        listing === undefined ? { listing: [], platforms: [] } : readDocument("listing", listing.toString());
+      if (document === undefined) throw damaged(mirror, indexKey);
+      if (named === undefined) throw damaged(mirror, listingKey);
       this.#index = document;
-      this.#listing = lines;
-      this.#platforms = digests;
+      this.#lines = this.#divided(named, mirrors);
+      this.#named = new Set(kinds.flatMap((kind) => named[kind].map(({ part }) => part)));
+      for (const kind of kinds)
+        for (const [project, lines] of undivided?.[kind] ?? []) await this.#replace(kind, project, lines);
       // Without it, or damaged, the history begins anew: nothing depends on it.
       this.#recent = (recent && readDocument("recent", recent.toString())) ?? noRecent;
       this.#presence = presenceIn(presence);
       return;
     }
   }
+
+  #divided(
+    parts: Pick<ListingDocument, LineKind>,
+    mirrors: readonly CatalogueMirror[],
+  ): Record<LineKind, DividedLines> {
+    const of = (kind: LineKind) => new DividedLines(kind, parts[kind], (key) => readPart(key, mirrors));
+    return { listing: of("listing"), platforms: of("platforms") };
+  }
+}
+
+type Blocks = Readonly<Record<LineKind, ReadonlyMap<string, string>>>;
+
+/** What a version wrote that did not divide it; undefined if there is no such listing. One without platform lines gets them with each entry. */
+async function readUndivided(mirror: CatalogueMirror): Promise<Blocks | undefined> {
+  const [listing, platforms] = await Promise.all(
+    kinds.map(async (kind) => {
+      const bytes = await mirror.read(undividedKeys[kind]);
+      const text = bytes && unpackListing(bytes);
+      if (bytes !== undefined && text === undefined) throw damaged(mirror, undividedKeys[kind]);
+      return text;
+    }),
+  );
+  if (listing === undefined) return undefined;
+  return { listing: joinParts([listing]), platforms: joinParts([platforms ?? ""]) };
+}
+
+/** Reads a part from the first mirror that has it whole. */
+async function readPart(key: string, mirrors: readonly CatalogueMirror[]): Promise<string> {
+  let failure: unknown;
+  for (const mirror of mirrors) {
+    try {
+      const bytes = await mirror.read(key);
+      const text = bytes && unpackListing(bytes);
+      if (text !== undefined) return text;
+    } catch (error) {
+      if (!(error instanceof BucketAbsent)) failure ??= error;
+    }
+  }
+  if (failure !== undefined) throw failure;
+  throw new Error(
+    `${key} is missing or damaged in all mirrors: remove ${listingKey} in all of them, and refresh the stack, so that the next run writes all entries again`,
+  );
+}
+
+function damaged(mirror: CatalogueMirror, key: string): Error {
+  return new Error(
+    `${mirror.url}/${key} is damaged, or a newer version of this program wrote it: update this program, or remove the object if it is damaged`,
+  );
+}
+
+/** The folder that all files of a project are in. */
+function folderIn(index: CatalogueIndex, project: string): string {
+  return index.projects.find(({ name }) => name === project)?.files?.prefix ?? "";
 }
 
 /** The documents of what was promoted lately; no feed before the first promotion. */

@@ -1,12 +1,9 @@
-import pLimit from "p-limit";
 import type { ProjectEntry } from "../../catalogue/entry.ts";
 import { projectKey } from "../../catalogue/layout.ts";
 import { causeOf } from "../http/errors.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
+import { inAll } from "./in-all.ts";
 import type { SharedDocuments } from "./shared-documents.ts";
-
-/** Concurrent writes to one mirror. */
-const writesAtATime = 16;
 
 /** Result of writing an entry. */
 export interface Written {
@@ -45,32 +42,22 @@ export async function writeEntry(
   const bytes = [...entry.documents].map(([key, text]): [string, Buffer] => [key, Buffer.from(text)]);
   const ofProject = projectKey(entry.name);
   await inEach((mirror) =>
-    all(
+    inAll(
       bytes.filter(([key]) => key !== ofProject),
       ([key, content]) => mirror.write(key, content),
     ),
   );
   await inEach((mirror) =>
-    all(
+    inAll(
       bytes.filter(([key]) => key === ofProject),
       ([key, content]) => mirror.write(key, content),
     ),
   );
   for (const [name, error] of await shared.apply({ entry, mirrors, host })) failed.set(name, error);
   const stale = [...old, ofProject].filter((key) => !entry.documents.has(key));
-  await inEach((mirror) => all(stale, (key) => mirror.remove(key)));
+  await inEach((mirror) => inAll(stale, (key) => mirror.remove(key)));
   return {
     incomplete: [...failed.keys()].sort(),
     failures: [...failed].map(([name, error]) => `project ${entry.name}, catalogue, mirror ${name}: ${causeOf(error)}`),
   };
-}
-
-/** Runs the work on all items, a limited number at a time. After a failure it starts no more. */
-async function all<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
-  const limit = pLimit(writesAtATime);
-  try {
-    await Promise.all(items.map((item) => limit(() => work(item))));
-  } finally {
-    limit.clearQueue();
-  }
 }

@@ -16,7 +16,7 @@ export const catalogueEntryType = "promotion:index:CatalogueEntry";
 const learned = 2;
 
 /** Version of the written documents. A change makes every entry be written again, from the data that is known. */
-const written = 3;
+const written = 4;
 
 async function openCatalogue(signal: AbortSignal): Promise<CatalogueWriter> {
   const { catalogueWriter } = await import("../catalogue/catalogue-writer.ts");

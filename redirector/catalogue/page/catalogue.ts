@@ -1,4 +1,12 @@
-import type { CatalogueIndex, ImageDetails, ProjectDocument, RecentDocument, ReleaseDetails } from "./documents.ts";
+import type {
+  CatalogueIndex,
+  ImageDetails,
+  ListingDocument,
+  ProjectDocument,
+  RecentDocument,
+  ReleaseDetails,
+} from "./documents.ts";
+import { joinParts } from "./join-parts.ts";
 import { PlatformLines } from "./platforms.ts";
 import { Listing } from "./search.ts";
 import type { RedirectorStatus } from "./views/status.ts";
@@ -44,38 +52,56 @@ export async function loadRelease(project: string, release: string): Promise<Rel
 
 /** All tags, digests and files. The largest document, so only the search loads it. */
 export function loadListing(): Promise<Listing> {
-  return keep("listing", async () => {
-    const response = await get("catalog/all.tsv.gz");
-    const text = response.body?.pipeThrough(new DecompressionStream("gzip"));
-    return new Listing(await new Response(text).text());
-  });
+  return keep("listing", async () => new Listing(joinParts(await loadParts("listing"))));
 }
 
 /**
- * The first digits of all platforms' digests, for a search for a digest that nothing else has. Empty if the catalogue was last written by a
- * version without them.
+ * The first digits of all platforms' digests, for a search for a digest that nothing else has. Empty if nothing has been published yet.
  * @param progress receives the loaded share, 0 to 1. Only the first caller's is called.
  */
 export function loadPlatforms(progress: (share: number) => void): Promise<PlatformLines> {
   return keep("platforms", async () => {
     try {
-      const response = await get("catalog/platforms.tsv.gz");
-      const all = Number(response.headers.get("Content-Length"));
-      let here = 0;
-      const counting = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
-        transform(chunk, controller) {
-          here += chunk.length;
-          if (all > 0) progress(here / all);
-          controller.enqueue(chunk);
-        },
-      });
-      const text = response.body?.pipeThrough(counting).pipeThrough(new DecompressionStream("gzip"));
-      return new PlatformLines(await new Response(text).text());
+      return new PlatformLines((await loadParts("platforms", progress)).join(""));
     } catch (error) {
       if (error instanceof NotFoundError) return new PlatformLines("");
       throw error;
     }
   });
+}
+
+/** The texts of all parts of one kind. If a part does not exist, the document that names it was replaced a while ago and is read again, once. */
+async function loadParts(kind: "listing" | "platforms", progress?: (share: number) => void): Promise<string[]> {
+  const named = async (again: boolean): Promise<string[] | undefined> => {
+    if (again) kept.delete("parts");
+    const load = () => json<ListingDocument>("catalog/listing.json", again ? "reload" : "default");
+    const parts = (await keep("parts", load))[kind];
+    let loaded = 0;
+    const each = parts.map(async ({ part }) => {
+      const text = await unpacked(part);
+      progress?.(++loaded / parts.length);
+      return text;
+    });
+    try {
+      return await Promise.all(each);
+    } catch (error) {
+      if (error instanceof NotFoundError) return undefined;
+      throw error;
+    }
+  };
+  const texts = (await named(false)) ?? (await named(true));
+  if (texts === undefined) throw new Error("The catalogue is being updated at this moment");
+  return texts;
+}
+
+async function unpacked(path: string): Promise<string> {
+  const response = await get(path);
+  try {
+    return await new Response(response.body?.pipeThrough(new DecompressionStream("gzip"))).text();
+  } catch (error) {
+    bypassCache = true; // browsers keep a part for ever, also a damaged one
+    throw error;
+  }
 }
 
 /** The mirrors' present health. Never cached. */

@@ -190,3 +190,15 @@ export interface RecentPromotion {
   readonly removed: readonly string[];
   readonly counts: Readonly<Record<"added" | "changed" | "removed", number>>;
 }
+
+/** `/catalog/listing.json`. */
+export interface ListingDocument {
+  readonly listing: readonly ListingPart[];
+  readonly platforms: readonly ListingPart[];
+}
+
+/** Some of the lines, gzipped. */
+interface ListingPart {
+  /** Its path below the host. */
+  readonly part: string;
+}

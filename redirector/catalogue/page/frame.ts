@@ -55,8 +55,8 @@ export function buildFrame(host: string): Frame {
       "For scripts: ",
       element("a", { href: "/catalog/index.json", "data-outside": true }, "index.json"),
       " lists everything here; ",
-      element("a", { href: "/catalog/all.tsv.gz", "data-outside": true }, "all.tsv.gz"),
-      " has a line for each digest and file.",
+      element("a", { href: "/catalog/listing.json", "data-outside": true }, "listing.json"),
+      " names texts with a line for each digest and file.",
     ),
     liveRegion,
   );

@@ -29,7 +29,7 @@ export interface Candidate {
   readonly version: string;
 }
 
-/** The lines of `catalog/platforms.tsv.gz`, searched as one text. */
+/** The platform lines of all parts, searched as one text. */
 export class PlatformLines {
   readonly #text: string;
 

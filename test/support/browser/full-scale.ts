@@ -1,25 +1,27 @@
 import { createHash } from "node:crypto";
-import { projectEntry } from "../../../components/catalogue/entry.ts";
-import type { CatalogueIndex, ImageFacts } from "../../../components/catalogue/formats.ts";
+import { type Published, projectEntry } from "../../../components/catalogue/entry.ts";
+import { type CatalogueIndex, type ImageFacts, schemaVersion } from "../../../components/catalogue/formats.ts";
 import { emptyIndex, replaceEntry } from "../../../components/catalogue/index-document.ts";
-import { indexKey, listingKey, platformsKey, recentKey, writeDocument } from "../../../components/catalogue/layout.ts";
+import {
+  indexKey,
+  type LineKind,
+  listingKey,
+  partKey,
+  recentKey,
+  writeDocument,
+} from "../../../components/catalogue/layout.ts";
 import { packListing } from "../../../components/catalogue/listing.ts";
+import { divideLines } from "../../../components/catalogue/listing-parts.ts";
 import { readManifests } from "../../../components/manifests/read.ts";
 import { noRecent } from "../../../components/promotion/catalogue/recent-document.ts";
 import { generateManifests, type ManifestSet, randomOf } from "../generate-manifests.ts";
 
-/**
- * A catalogue of a set of manifests, as the objects of a file mirror by key. What only registries know (platforms, sizes, signatures) is
- * generated. The same set gives the same bytes.
- */
-export function generateCatalogue(set: ManifestSet): Map<string, Buffer> {
+/** What the entries of a set of manifests are made of. What only registries know (platforms, sizes, signatures) is generated. The same set gives the same. */
+export function generatePublished(set: ManifestSet): Published[] {
   const random = randomOf(set.seed);
-  const objects = new Map<string, Buffer>();
-  let index: CatalogueIndex = emptyIndex;
-  let [listing, ownDigests] = ["", ""];
-  for (const project of readManifests(generateManifests(set)).projects) {
+  return readManifests(generateManifests(set)).projects.map((project) => {
     const digests = project.images.flatMap((image) => image.digests.map(({ digest }) => digest));
-    const entry = projectEntry({
+    return {
       ...project,
       withdrawn: [],
       staging: {
@@ -32,15 +34,39 @@ export function generateCatalogue(set: ManifestSet): Map<string, Buffer> {
       ),
       facts: new Map(digests.map((digest) => [digest, drawFacts(digest, random)])),
       files: project.files.map(({ name, sha256 }) => ({ path: name, sha256, bytes: Math.floor(random() ** 3 * 2e8) })),
-    });
+    };
+  });
+}
+
+/** A catalogue of a set of manifests, as the objects of a file mirror by key. The same set gives the same bytes. */
+export function generateCatalogue(set: ManifestSet): Map<string, Buffer> {
+  const objects = new Map<string, Buffer>();
+  let index: CatalogueIndex = emptyIndex;
+  const lines = { listing: new Map<string, string>(), platforms: new Map<string, string>() };
+  for (const entry of generatePublished(set).map(projectEntry)) {
     for (const [key, text] of entry.documents) objects.set(key, Buffer.from(text));
     index = replaceEntry(index, entry.name, entry.index);
-    listing += entry.lines;
-    ownDigests += entry.platforms;
+    lines.listing.set(entry.name, entry.lines);
+    lines.platforms.set(entry.name, entry.platforms);
   }
   objects.set(indexKey, Buffer.from(writeDocument(index)));
   objects.set(recentKey, Buffer.from(writeDocument(noRecent)));
-  return objects.set(listingKey, packListing(listing)).set(platformsKey, packListing(ownDigests));
+  return putLines(objects, lines);
+}
+
+/** Puts the lines of projects into the objects of a catalogue, in place of those that are there. */
+export function putLines(
+  objects: Map<string, Buffer>,
+  lines: Readonly<Record<LineKind, ReadonlyMap<string, string>>>,
+): Map<string, Buffer> {
+  const put = (kind: LineKind) =>
+    [...divideLines("", lines[kind], (project) => `binaries/${project}/`)].map(([bits, text]) => {
+      const part = partKey(kind, text);
+      objects.set(part, packListing(text));
+      return { bits, part };
+    });
+  const document = { schemaVersion, listing: put("listing"), platforms: put("platforms") };
+  return objects.set(listingKey, Buffer.from(writeDocument(document)));
 }
 
 const platforms = ["linux/amd64", "linux/arm/v7", "linux/arm64", "linux/ppc64le", "linux/s390x", "windows/amd64"];

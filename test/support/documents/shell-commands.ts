@@ -7,7 +7,7 @@ import { join } from "node:path";
 /** Programs that a reader of the documents has, or is told to install. */
 const programs = [
   ...["npm", "npx", "node", "pulumi", "go", "git", "gh", "bash"],
-  ...["gcloud", "aws", "curl", "gunzip", "grep", "jq", "docker", "crane", "cosign", "regctl"],
+  ...["gcloud", "aws", "curl", "gunzip", "grep", "sed", "xargs", "jq", "docker", "crane", "cosign", "regctl"],
 ];
 
 /** The calls of a script, each a program and its arguments; or what bash says is wrong with it. */

@@ -8,7 +8,8 @@ import { type Published, projectEntry } from "../../../components/catalogue/entr
 import { type ImageFacts, readDocument } from "../../../components/catalogue/formats.ts";
 import { emptyIndex, replaceEntry } from "../../../components/catalogue/index-document.ts";
 import { writeDocument } from "../../../components/catalogue/layout.ts";
-import { packListing, replaceLines, unpackListing } from "../../../components/catalogue/listing.ts";
+import { packListing, unpackListing } from "../../../components/catalogue/listing.ts";
+import { joinParts } from "../../../components/catalogue/listing-parts.ts";
 import { emptyPresence, replacePresence } from "../../../components/catalogue/presence.ts";
 import { catalogueSchemaFolder, catalogueSchemas } from "../../../components/catalogue/schemas.ts";
 import {
@@ -164,7 +165,14 @@ it("platform lines: one line for each index, with the first digits of its platfo
     `platforms\tdemo\tdemo/tool\t${line("a", "e", "f")}\nplatforms\tdemo\tdemo/tool\t${line("c", "0")}\n`,
   );
   const others = "platforms\tother\tother/tool\t0\t1\n";
-  assert.equal(replaceLines(entry.platforms + others, "demo", ""), others);
+  const blocks = joinParts([entry.platforms + others]);
+  assert.deepEqual(
+    blocks,
+    new Map([
+      ["demo", entry.platforms],
+      ["other", others],
+    ]),
+  );
 });
 
 it("does not list a digest without facts, nor an image without digests", () => {
@@ -205,7 +213,7 @@ it("images in a further destination of the project are listed by their whole nam
   assert.doesNotMatch(lines, /demo\/\/|\s\/other/);
 });
 
-it("adds, replaces and removes entries of the index and the listing, sorted by name", () => {
+it("adds, replaces and removes entries of the index, sorted by name; packs lines", () => {
   const entryOf = (name: string, description = "") => ({ name, description, document: "", images: [] });
   const both = replaceEntry(replaceEntry(emptyIndex, "b", entryOf("b")), "a", entryOf("a"));
   assert.deepEqual(
@@ -222,10 +230,7 @@ it("adds, replaces and removes entries of the index and the listing, sorted by n
     ["b"],
   );
 
-  const listing = replaceLines(replaceLines("", "b", "file\tb\tx\ty\n"), "a", "image\ta\t1\nimage\ta\t2\n");
-  assert.equal(listing, "image\ta\t1\nimage\ta\t2\nfile\tb\tx\ty\n");
-  assert.equal(replaceLines(listing, "a", "image\ta\t3\n"), "image\ta\t3\nfile\tb\tx\ty\n");
-  assert.equal(replaceLines(listing, "a", ""), "file\tb\tx\ty\n");
+  const listing = "image\ta\t1\nimage\ta\t2\n";
   assert.equal(unpackListing(packListing(listing)), listing);
   assert.equal(unpackListing(Buffer.from("no gzip")), undefined);
 });

@@ -180,7 +180,7 @@ it("escapes the message of an error", async () => {
 
 it("redirects the catalogue's documents to the file mirrors", async () => {
   const { ask } = appOf();
-  for (const target of ["/catalog/index.json", "/catalog/projects/semver.json", "/catalog/all.tsv.gz"]) {
+  for (const target of ["/catalog/index.json", "/catalog/projects/semver.json", "/catalog/listing.json"]) {
     const answer = await ask(target, { accept: browser });
     assert.deepEqual([answer.status, answer.location], [307, `https://files.example/bucket${target}`]);
   }

@@ -4,7 +4,7 @@ import { DOMParser } from "linkedom";
 import { it } from "mocha";
 import { readDocument } from "../../../../components/catalogue/formats.ts";
 import { writeDocument } from "../../../../components/catalogue/layout.ts";
-import { fileListingLine, imageListingLine, projectLines } from "../../../../components/catalogue/listing.ts";
+import { fileListingLine, imageListingLine } from "../../../../components/catalogue/listing.ts";
 import {
   noRecent,
   promotionBetween,
@@ -52,12 +52,6 @@ it("the document is bounded, sorted, and as its schema says", () => {
   const text = writeDocument(recent);
   assert.ok(text.length < 1_000_000, `${text.length}`);
   assert.deepEqual(readDocument("recent", text), recent);
-});
-
-it("one project's lines are found in the listing of all", () => {
-  const other = imageListingLine("other", "other/tool", a, ["v1"]);
-  assert.equal(projectLines(other + image(a, "v1") + file("x", "c"), "p"), image(a, "v1") + file("x", "c"));
-  assert.equal(projectLines(other, "p"), "");
 });
 
 it("the feed has what RFC 4287 requires, and what names hold is text in it", () => {
