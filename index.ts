@@ -31,9 +31,10 @@ import { Monitoring } from "./components/monitoring/monitoring.ts";
 import { CatalogueEntry } from "./components/promotion/resources/catalogue-entry.ts";
 import { PromotedFiles } from "./components/promotion/resources/promoted-files.ts";
 import { PromotedImages } from "./components/promotion/resources/promoted-images.ts";
+import { CloudCdn } from "./components/serving/cloud-cdn.ts";
 import { ListedZone } from "./components/serving/dns/listed-zone.ts";
 import { zoneOf } from "./components/serving/dns/zone.ts";
-import { Domain, DomainRecords } from "./components/serving/domain.ts";
+import { Domain, DomainRecords, redirectorHosts } from "./components/serving/domain.ts";
 import { Redirector } from "./components/serving/redirector.ts";
 import { redirectorConfigArgs } from "./components/serving/redirector-config.ts";
 import { parseStackConfig, type StackConfig } from "./components/stack/config.ts";
@@ -102,7 +103,24 @@ const mirrors = new Mirrors("mirrors", {
 });
 const canonicalRegistry = mirrors.addresses.apply(({ images: [canonical] }) => canonical?.repository ?? "");
 
-const storage = storageSettings(config);
+const zone = zoneOf(config.dns, config.project, config.keepDnsRecords);
+
+/** The CDNs in front of buckets that this program makes, if any. */
+const cdn =
+  Object.keys(config.cloudCdn).length === 0
+    ? undefined
+    : new CloudCdn("cdn", {
+        project: config.project,
+        hosts: config.cloudCdn,
+        mirrors: mirrors.addresses,
+        zone,
+        certificateEndpoint: config.certificateEndpoint,
+        live: config.live,
+        protection: config.protection,
+      });
+
+const settings = storageSettings(config);
+const storage = cdn?.oncePurgeable(settings) ?? settings;
 
 /** Where it is not set, no promotion has this input. */
 const fillInput = config.fillAbove === undefined ? {} : { fillAbove: config.fillAbove };
@@ -221,11 +239,11 @@ for (const project of lendersFirst(projects)) {
 }
 
 /** How clients reach it: the certificates, the service, then the DNS records. */
-const zone = zoneOf(config.dns, config.project, config.keepDnsRecords);
 const domain = new Domain("domain", {
   project: config.project,
-  host: config.host,
-  vanityHost: config.vanityHost,
+  label: "artifacts",
+  description: "Certificates of the redirector's host names",
+  hosts: redirectorHosts(config, "domain"),
   zone,
   signedZone: config.dnssec ? config.dns.zoneId : undefined,
   protection: config.protection,
@@ -233,6 +251,7 @@ const domain = new Domain("domain", {
 const probed = { image: someImage(projects), file: someFile(projects) };
 const redirector = new Redirector("redirector", {
   ...redirectorConfigArgs(config),
+  publicUrls: cdn?.reachable(config.publicUrls) ?? config.publicUrls,
   project: config.project,
   projectNumber: config.projectNumber,
   googlePrefix: config.googlePrefix,
@@ -248,17 +267,10 @@ const redirector = new Redirector("redirector", {
   ...probed,
 });
 if (config.live) {
-  const { host, vanityHost, certificateEndpoint } = config;
+  const { certificateEndpoint } = config;
   const { addresses, certificates } = domain;
-  new DomainRecords("records", {
-    host,
-    vanityHost,
-    zone,
-    addresses,
-    certificates,
-    certificateEndpoint,
-    entrances: redirector.entrances,
-  });
+  const [hosts, { entrances }] = [redirectorHosts(config, "records"), redirector];
+  new DomainRecords("records", { hosts, zone, addresses, certificates, certificateEndpoint, entrances });
 }
 
 /** Monitoring of the service. */
@@ -266,6 +278,7 @@ new Monitoring("monitoring", {
   project: config.project,
   host: config.host,
   vanityHost: config.vanityHost,
+  cdnHosts: config.live ? Object.values(config.cloudCdn) : [],
   ...probed,
   alertEmail: config.alertEmail,
   projectNumber: config.projectNumber,

@@ -118,6 +118,7 @@ export const importIds: Readonly<Record<string, IdOf>> = {
   ),
   "gcp:cloudrunv2/job:Job": google("projects/{project}/locations/{location}/jobs/{name}"),
   "gcp:cloudrunv2/service:Service": google("projects/{project}/locations/{location}/services/{name}"),
+  "gcp:compute/backendBucket:BackendBucket": google("projects/{project}/global/backendBuckets/{name}"),
   "gcp:compute/backendService:BackendService": google("projects/{project}/global/backendServices/{name}"),
   "gcp:compute/globalAddress:GlobalAddress": google("projects/{project}/global/addresses/{name}"),
   "gcp:compute/globalForwardingRule:GlobalForwardingRule": google("projects/{project}/global/forwardingRules/{name}"),

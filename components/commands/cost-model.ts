@@ -21,6 +21,8 @@ export const priceList = z.strictObject({
   imageStore: z.strictObject({ ...storage.shape, ...egress.shape }),
   googleEgress: egress,
   awsEgress: egress,
+  /** `fillPerTB`: from the bucket to the CDN, of what it does not keep. By default a CDN costs what its bucket would. */
+  googleCdn: z.strictObject({ ...egress.shape, perMonth: usd, fillPerTB: usd, perMillionRequests: usd }).optional(),
   redirectorInstance: z.strictObject({ perMonth: usd, perMillionRequests: usd, source: z.url() }),
   loadBalancer: perMonth,
   edgePolicy: z.strictObject({ perMonth: usd, perMillionRequests: usd, source: z.url() }),
@@ -45,6 +47,8 @@ export const trafficFile = z.strictObject({
    */
   egressTB: z.record(z.string(), amount).default({}),
   otherEgressTB: amount.default(0),
+  /** The share of the bytes that a CDN (`artifacts:cloudCdn`) has already, 0 to 1. */
+  cdnHits: amount.max(1, "must be 0 to 1").default(0.9),
   /** Millions of requests to the redirector. */
   millionRequests: amount.default(0),
 });
@@ -68,10 +72,11 @@ export interface CostRow {
 
 /** The parts of a stack that its cost depends on. */
 export type CostedStack = Pick<StackConfig, "gcpRegions" | "awsRegions" | "instances" | "logSampleRate"> &
-  Partial<Pick<StackConfig, "sentGibPerDay" | "imageBuckets" | "imageStores" | "clientShares">>;
+  Partial<Pick<StackConfig, "sentGibPerDay" | "imageBuckets" | "imageStores" | "clientShares" | "cloudCdn">>;
 
 /** Alerts of components/monitoring without the one on sent bytes, and the bytes of the two log lines of a request that is logged. */
 const alerts = 16;
+const alertsOfCdn = 2;
 const loggedBytes = 1700;
 
 /** The estimate, a row for each component and region. */
@@ -79,7 +84,7 @@ export function costRows(stack: CostedStack, traffic: Traffic, prices: PriceList
   const { gcpRegions, awsRegions, instances, logSampleRate, imageBuckets = new Set(), imageStores = [] } = stack;
   const regions = [...gcpRegions, ...awsRegions].map(({ name }) => name);
   const unnamed = regions.filter((name) => traffic.egressTB[name] === undefined);
-  const { clientShares = {} } = stack;
+  const { clientShares = {}, cloudCdn = {} } = stack;
   const divided = Object.entries(clientShares).reduce(
     (sum, [name, percent]) => sum + (traffic.egressTB[name] === undefined ? percent : 0),
     0,
@@ -92,8 +97,17 @@ export function costRows(stack: CostedStack, traffic: Traffic, prices: PriceList
   };
   const total = (of: readonly { readonly name: string }[]) => of.reduce((sum, { name }) => sum + egressOf(name), 0);
   // A cloud bills by the sum of all regions: each pays its share.
-  const google = { used: total(gcpRegions), tiers: prices.googleEgress.perTB };
+  const hasCdn = ({ name }: { readonly name: string }) =>
+    prices.googleCdn !== undefined && Object.hasOwn(cloudCdn, name);
+  const google = {
+    used: total(gcpRegions.filter((region) => !hasCdn(region))),
+    tiers: prices.googleEgress.perTB,
+  };
+  const cdn = { used: total(gcpRegions.filter(hasCdn)), tiers: prices.googleCdn?.perTB ?? [] };
   const aws = { used: total(awsRegions), tiers: prices.awsEgress.perTB };
+  const { millionRequests } = traffic;
+  const fromStores = { used: total(imageStores), tiers: prices.imageStore.perTB };
+  const sent = google.used + cdn.used + aws.used + fromStores.used;
   const shareOf = ({ used, tiers }: typeof google, name: string) =>
     used === 0 ? 0 : (egressCost(used, tiers) * egressOf(name)) / used;
   const next = ({ used, tiers }: typeof google) => egressCost(used + 1, tiers) - egressCost(used, tiers);
@@ -119,7 +133,16 @@ export function costRows(stack: CostedStack, traffic: Traffic, prices: PriceList
       ? ["file mirror with images", traffic.filesGB + traffic.imagesGB]
       : ["file mirror", traffic.filesGB];
     add(kind, name, { atRest: stored * bucket.perGBMonth });
-    add("egress", name, { perTB: next(google), used: shareOf(google, name) });
+    if (prices.googleCdn && hasCdn({ name })) {
+      const { fillPerTB, perMillionRequests } = prices.googleCdn;
+      const fill = (1 - traffic.cdnHits) * fillPerTB;
+      const requests = sent === 0 ? 0 : (millionRequests * egressOf(name)) / sent;
+      add("CDN", name, {
+        perTB: next(cdn) + fill,
+        perMillionRequests,
+        used: shareOf(cdn, name) + egressOf(name) * fill + requests * perMillionRequests,
+      });
+    } else add("egress", name, { perTB: next(google), used: shareOf(google, name) });
     if (members !== undefined) continue; // nothing runs in a multi-region
     const always = instances.minIn[name] ?? instances.min;
     add("redirector", name, { atRest: always * prices.redirectorInstance.perMonth });
@@ -129,9 +152,6 @@ export function costRows(stack: CostedStack, traffic: Traffic, prices: PriceList
     add("file mirror with layers", name, { atRest: stored * prices.awsFileStorage.perGBMonth });
     add("egress", name, { perTB: next(aws), used: shareOf(aws, name) });
   }
-  const { millionRequests } = traffic;
-  const fromStores = { used: total(imageStores), tiers: prices.imageStore.perTB };
-  const sent = google.used + aws.used + fromStores.used;
   for (const { name } of imageStores) {
     // Of the requests those go there that its share of the bytes belongs to.
     const requests = sent === 0 ? 0 : (millionRequests * egressOf(name)) / sent;
@@ -152,10 +172,12 @@ export function costRows(stack: CostedStack, traffic: Traffic, prices: PriceList
   perRequest("reads of the mirrors", 0, reads);
   perRequest("edge policy", prices.edgePolicy.perMonth, prices.edgePolicy.perMillionRequests);
   perRequest("logs of requests", 0, ((1e6 * logSampleRate * loggedBytes) / 1e9) * prices.logs.perGB);
+  const cdns = Object.keys(cloudCdn).length;
   add("load balancer", "global", { atRest: prices.loadBalancer.perMonth });
+  if (cdns > 0) add("load balancer of CDNs", "global", { atRest: prices.googleCdn?.perMonth ?? 0 });
   add("staging areas", "global", { atRest: traffic.stagingGB * prices.imageStorage.perGBMonth });
   const sentBytes = stack.sentGibPerDay === undefined ? 0 : 1;
-  add("alerts", "global", { atRest: (alerts + sentBytes) * prices.alert.perMonth });
+  add("alerts", "global", { atRest: (alerts + alertsOfCdn * cdns + sentBytes) * prices.alert.perMonth });
   add("key of the state", "global", { atRest: prices.key.perMonth });
   return rows;
 }

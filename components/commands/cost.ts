@@ -22,6 +22,7 @@ requests, and for a traffic of yours. A traffic file is YAML; every key may be l
   egressTB:             # that clients receive in a month, by region, or by name of an image store
     us-central1: 3
   otherEgressTB: 2      # shared by the regions that are not named
+  cdnHits: 0.9          # of the bytes that a CDN of artifacts:cloudCdn sends, what it has already
   millionRequests: 40   # to the redirector, in a month`,
   )
   .option("--stack <name>", "the stack, whose config is Pulumi.NAME.yaml", "prod")

@@ -95,6 +95,7 @@ export const previewRole: CustomRole = {
     "run.services.get",
     ...["certs", "certmaps", "certmapentries", "dnsauthorizations"].map((things) => `certificatemanager.${things}.get`),
     ...[
+      "backendBuckets",
       "backendServices",
       "globalAddresses",
       "globalForwardingRules",

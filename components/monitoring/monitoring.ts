@@ -7,6 +7,7 @@ import { NotificationChannel } from "@pulumi/gcp/monitoring/notificationChannel.
 import { Slo } from "@pulumi/gcp/monitoring/slo.js";
 import { UptimeCheckConfig } from "@pulumi/gcp/monitoring/uptimeCheckConfig.js";
 import * as pulumi from "@pulumi/pulumi";
+import { indexKey } from "../catalogue/layout.ts";
 import { dashboard } from "./dashboard.ts";
 import { type LogMetric, logMetrics } from "./log-metrics.ts";
 
@@ -16,6 +17,8 @@ export interface MonitoringArgs {
   readonly host: string;
   /** One more name for the same, if any. */
   readonly vanityHost: string | undefined;
+  /** The names of CDNs that the program made in front of buckets. */
+  readonly cdnHosts: readonly string[];
   /** Path of an image's manifest in production to try, such as `/v2/tool/manifests/sha256:...`; undefined: there is none. */
   readonly image: string | undefined;
   /** Path of a file in production to try, such as `/binaries/tool/v1.0.0/tool`; undefined: there is none. */
@@ -51,6 +54,11 @@ export class Monitoring extends pulumi.ComponentResource {
     if (args.vanityHost !== undefined) {
       const other = { host: args.vanityHost, what: "the registry", path: "/v2/" };
       this.addCertificateAlert(`${name}-vanity-certificate`, other.host, this.addCheck(`${name}-vanity`, other));
+    }
+    // Every file mirror has the catalogue, whatever projects are placed there.
+    for (const cdn of args.cdnHosts) {
+      const check = this.addCheck(`${name}-${cdn}`, { host: cdn, what: "the CDN", path: `/${indexKey}` });
+      this.addCertificateAlert(`${name}-${cdn}-certificate`, cdn, check);
     }
     // Redirects are followed, and the last answer counts (Monitoring docs, "Create public uptime checks"): these come from mirrors.
     if (args.image !== undefined) {

@@ -11,12 +11,31 @@ import type { DnsZone } from "./dns/dns-zone.ts";
 import { ListedZone } from "./dns/listed-zone.ts";
 import { recordComment } from "./record-comment.ts";
 
+/** A host name. */
+export interface ServedHost {
+  readonly host: string;
+  /** The prefix of the logical names of its resources until 0.2.0, if it was there then: what a stack has under them stays. */
+  readonly before?: string | undefined;
+}
+
+/** The names of the redirector. @param name the component's that has them. */
+export function redirectorHosts(
+  { host, vanityHost }: { readonly host: string; readonly vanityHost: string | undefined },
+  name: string,
+): ServedHost[] {
+  const hosts = [{ host, before: name }];
+  if (vanityHost !== undefined) hosts.push({ host: vanityHost, before: `${name}-vanity` });
+  return hosts;
+}
+
 export interface DomainArgs {
   readonly project: string;
-  /** The name that clients use. */
-  readonly host: string;
-  /** An additional name for the same service, if any, in the same zone. */
-  readonly vanityHost: string | undefined;
+  /** The name of the certificate map, and the prefix of those of the addresses. */
+  readonly label: string;
+  /** What the map's certificates are for. */
+  readonly description: string;
+  /** The names that clients use. */
+  readonly hosts: readonly ServedHost[];
   /** The zone that holds them. */
   readonly zone: DnsZone;
   /** Cloudflare's id of the zone to sign; undefined: others sign it, or nobody. */
@@ -62,13 +81,10 @@ export class Domain extends pulumi.ComponentResource {
           ).ds;
     const map = new CertificateMap(
       name,
-      { project: args.project, name: mapName, description: "Certificates of the redirector's host names" },
+      { project: args.project, name: args.label, description: args.description },
       { parent: this },
     );
-    const made = hostsOf(args, name).map(([host, before]) => ({
-      host,
-      ...this.addCertificate(args, map, host, before),
-    }));
+    const made = args.hosts.map((served) => ({ host: served.host, ...this.addCertificate(args, map, served) }));
     this.certificates = new Map(made.map(({ host, certificate }) => [host, certificate]));
     // A proxy with an empty map would answer without a certificate, so users of the map depend on its entries.
     this.certificateMap = pulumi.all([map.id, pulumi.all(made.map(({ entry }) => entry))]).apply(([id]) => id);
@@ -80,7 +96,7 @@ export class Domain extends pulumi.ComponentResource {
   }
 
   private addAddress(args: DomainArgs, ipVersion: "IPV4" | "IPV6"): pulumi.Output<string> {
-    const physical = `artifacts-${ipVersion.toLowerCase()}`;
+    const physical = `${args.label}-${ipVersion.toLowerCase()}`;
     return new GlobalAddress(
       physical,
       { project: args.project, name: physical, ipVersion, deletionPolicy: args.protection ? "PREVENT" : "DELETE" },
@@ -91,17 +107,19 @@ export class Domain extends pulumi.ComponentResource {
   /**
    * Everything is named for the host: another host is another certificate, which is made before the old one is deleted at the end of
    * the run. A certificate that is replaced under its own name is deleted first, which Google refuses while the map uses it.
-   * @param before the prefix of the logical names until 0.2.0; what a stack has under them stays.
    */
   private addCertificate(
-    { project, zone }: DomainArgs,
+    { project, label, zone }: DomainArgs,
     map: CertificateMap,
-    host: string,
-    before: string,
+    { host, before }: ServedHost,
   ): { readonly certificate: pulumi.Output<string>; readonly entry: pulumi.Output<string> } {
     const physical = hostLabel(host);
     // The names in the cloud cannot change without a replacement: a stack of 0.2.0 keeps its own.
-    const formerly = (suffix: string) => ({ aliases: [{ name: `${before}${suffix}` }], ignoreChanges: ["name"] });
+    const formerName = (suffix: string) => (before === undefined ? undefined : `${before}${suffix}`);
+    const formerly = (suffix: string) => {
+      const name = formerName(suffix);
+      return name === undefined ? {} : { aliases: [{ name }], ignoreChanges: ["name"] };
+    };
     const authorization = new DnsAuthorization(
       `${host}-authorization`,
       { project, name: physical, domain: host, type: "FIXED_RECORD" },
@@ -118,7 +136,7 @@ export class Domain extends pulumi.ComponentResource {
     const proofRecord = zone.addRecord(
       {
         logicalName: `${host}-proof`,
-        formerName: `${before}-proof`,
+        formerName: formerName("-proof"),
         name: proofName,
         type: "CNAME",
         value: proof,
@@ -131,7 +149,7 @@ export class Domain extends pulumi.ComponentResource {
     const issuers = zone.addIssuers(
       {
         logicalName: `${host}-caa`,
-        formerName: `${before}-caa`,
+        formerName: formerName("-caa"),
         name: host,
         authorities: ["pki.goog", "letsencrypt.org"],
       },
@@ -149,7 +167,7 @@ export class Domain extends pulumi.ComponentResource {
     );
     const entry = new CertificateMapEntry(
       `${host}-certificate-entry`,
-      { project, name: physical, map: mapName, certificates: [certificate.id], hostname: host },
+      { project, name: physical, map: label, certificates: [certificate.id], hostname: host },
       { parent: this, dependsOn: map, ...formerly("-certificate-entry") },
     );
     return { certificate: certificate.id, entry: entry.id };
@@ -157,8 +175,7 @@ export class Domain extends pulumi.ComponentResource {
 }
 
 export interface DomainRecordsArgs {
-  readonly host: string;
-  readonly vanityHost: string | undefined;
+  readonly hosts: readonly ServedHost[];
   readonly zone: DnsZone;
   readonly addresses: Addresses;
   /** The full name of each host's certificate. */
@@ -176,25 +193,28 @@ export interface DomainRecordsArgs {
 export class DomainRecords extends pulumi.ComponentResource {
   /** The names that now point at the addresses. */
   public readonly hosts: readonly string[];
+  /** All that each of them consists of. */
+  public readonly parts: ReadonlyMap<string, readonly pulumi.CustomResource[]>;
 
   constructor(name: string, args: DomainRecordsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("artifacts:domain:DomainRecords", name, {}, opts);
-    const hosts = hostsOf(args, name);
-    this.hosts = hosts.map(([host]) => host);
-    for (const [host, before] of hosts) {
+    this.hosts = args.hosts.map(({ host }) => host);
+    const parts = new Map<string, readonly pulumi.CustomResource[]>();
+    for (const { host, before } of args.hosts) {
       const issued = args.zone instanceof ListedZone ? [] : [this.addIssued(host, args)];
       const after = [...args.entrances, ...issued];
-      for (const [type, value] of [
+      const addresses = [
         ["A", args.addresses.ipv4],
         ["AAAA", args.addresses.ipv6],
-      ] as const) {
+      ] as const;
+      const records = addresses.flatMap(([type, value]) => {
         // Named for the host: the records of another host are made before these are deleted.
         const suffix = `-${type.toLowerCase()}`;
         const comment = recordComment(`${type} of ${host}`);
-        args.zone.addRecord(
+        return args.zone.addRecord(
           {
             logicalName: `${host}${suffix}`,
-            formerName: `${before}${suffix}`,
+            formerName: before === undefined ? undefined : `${before}${suffix}`,
             name: host,
             type,
             value,
@@ -203,12 +223,17 @@ export class DomainRecords extends pulumi.ComponentResource {
           },
           this,
         );
-      }
+      });
+      parts.set(host, [...issued, ...records]);
     }
+    this.parts = parts;
     this.registerOutputs({ hosts: this.hosts });
   }
 
-  private addIssued(host: string, { certificates, certificateEndpoint: endpoint }: DomainRecordsArgs): pulumi.Resource {
+  private addIssued(
+    host: string,
+    { certificates, certificateEndpoint: endpoint }: DomainRecordsArgs,
+  ): IssuedCertificate {
     const certificate = certificates.get(host)!;
     return new IssuedCertificate(
       `${host}-issued`,
@@ -216,15 +241,6 @@ export class DomainRecords extends pulumi.ComponentResource {
       { parent: this },
     );
   }
-}
-
-const mapName = "artifacts";
-
-/** The host names, each with the prefix of its logical names until 0.2.0. @param name the component's. */
-function hostsOf({ host, vanityHost }: Pick<DomainArgs, "host" | "vanityHost">, name: string): [string, string][] {
-  const hosts: [string, string][] = [[host, name]];
-  if (vanityHost !== undefined) hosts.push([vanityHost, `${name}-vanity`]);
-  return hosts;
 }
 
 /** A name of a host's resources in Google Cloud: 63 characters at most, a letter first, as many as there are hosts. */

@@ -126,7 +126,7 @@ const costClasses = { aws: 1, gcp: 2 } as const;
 
 /** The config of a redirector in, or near, a region. @param runsIn what depends on where it runs. */
 export function regionConfig(
-  { host, logSampleRate, settings }: RedirectorConfigArgs,
+  { host, logSampleRate, settings }: Pick<RedirectorConfigArgs, "host" | "logSampleRate" | "settings">,
   region: Region,
   mirrors: RedirectorMirrors,
   runsIn: { readonly trustedHops: number; readonly traceProject?: string },

@@ -3,12 +3,10 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { basename } from "node:path";
 import { Service } from "@pulumi/gcp/cloudrunv2/service.js";
 import { BackendService } from "@pulumi/gcp/compute/backendService.js";
-import { GlobalForwardingRule } from "@pulumi/gcp/compute/globalForwardingRule.js";
+import type { GlobalForwardingRule } from "@pulumi/gcp/compute/globalForwardingRule.js";
 import { RegionNetworkEndpointGroup } from "@pulumi/gcp/compute/regionNetworkEndpointGroup.js";
 import { SecurityPolicy } from "@pulumi/gcp/compute/securityPolicy.js";
-import { SSLPolicy } from "@pulumi/gcp/compute/sslpolicy.js";
 import { TargetHttpProxy } from "@pulumi/gcp/compute/targetHttpProxy.js";
-import { TargetHttpsProxy } from "@pulumi/gcp/compute/targetHttpsProxy.js";
 import { URLMap } from "@pulumi/gcp/compute/urlmap.js";
 import { ProjectExclusion } from "@pulumi/gcp/logging/projectExclusion.js";
 import { ServiceIdentity } from "@pulumi/gcp/projects/serviceIdentity.js";
@@ -25,9 +23,12 @@ import { bucketLocation } from "../stack/bucket-location.ts";
 import type { Region } from "../stack/geography.ts";
 import type { Addresses } from "./domain.ts";
 import { edgeRules } from "./edge-rules.ts";
+import { addHttps, addPort } from "./entrances.ts";
 import { mirrorsConfig, type RedirectorConfigArgs, type RedirectorMirrors, regionConfig } from "./redirector-config.ts";
 
-export interface RedirectorArgs extends RedirectorConfigArgs {
+export interface RedirectorArgs extends Omit<RedirectorConfigArgs, "publicUrls"> {
+  /** Where clients read the buckets of some regions. */
+  readonly publicUrls: pulumi.Input<RedirectorConfigArgs["publicUrls"]>;
   readonly project: string;
   /** Prefix of the bucket's name. */
   readonly googlePrefix: string;
@@ -68,7 +69,9 @@ export class Redirector extends pulumi.ComponentResource {
     super("artifacts:redirector:Redirector", name, {}, opts);
     const source = this.addSource(name, args);
     this.archive = pulumi.interpolate`gs://${source.bucket}/${source.name}`;
-    const mirrors = pulumi.output(args.mirrors).apply((addresses) => mirrorsConfig(addresses, args));
+    const mirrors = pulumi
+      .all([args.mirrors, args.publicUrls])
+      .apply(([addresses, publicUrls]) => mirrorsConfig(addresses, { ...args, publicUrls }));
     const account = this.addAccount(name, args);
     const add = (region: Region, after: readonly pulumi.Resource[]): Instances => {
       const service = this.addService(name, args, { region, source, account, mirrors }, after);
@@ -363,7 +366,7 @@ export class Redirector extends pulumi.ComponentResource {
       { project, name: "redirector-to-https", urlMap: toHttps.id },
       { parent: this },
     );
-    return this.addRules(name, args, "http", "80", proxy.id);
+    return addPort(name, entrance(args), { scheme: "http", portRange: "80" }, proxy.id, this);
   }
 
   /** Asks the canary what clients ask. */
@@ -411,44 +414,7 @@ export class Redirector extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    // RESTRICTED excludes the only cipher suites that TLS 1.2 clients of older systems (Windows Server 2012, Java 7) support.
-    const tls = new SSLPolicy(
-      name,
-      { project, name: "redirector", profile: "MODERN", minTlsVersion: "TLS_1_2" },
-      { parent: this },
-    );
-    const proxy = new TargetHttpsProxy(
-      name,
-      {
-        project,
-        name: "redirector",
-        urlMap: urls.id,
-        certificateMap: pulumi.interpolate`//certificatemanager.googleapis.com/${args.certificateMap}`,
-        sslPolicy: tls.id,
-        quicOverride: "ENABLE",
-        tlsEarlyData: "DISABLED",
-      },
-      { parent: this },
-    );
-    return this.addRules(name, args, "https", "443", proxy.id);
-  }
-
-  /** A port at both addresses. */
-  private addRules(
-    name: string,
-    { project, addresses }: RedirectorArgs,
-    scheme: string,
-    portRange: string,
-    target: pulumi.Output<string>,
-  ): readonly GlobalForwardingRule[] {
-    return Object.entries(addresses).map(([version, ipAddress]) => {
-      const rule = `redirector-${scheme}-${version}`;
-      return new GlobalForwardingRule(
-        `${name}-${scheme}-${version}`,
-        { project, name: rule, loadBalancingScheme: "EXTERNAL_MANAGED", ipAddress, portRange, target },
-        { parent: this },
-      );
-    });
+    return addHttps(name, { ...entrance(args), urls, certificateMap: args.certificateMap }, this);
   }
 }
 
@@ -492,6 +458,10 @@ function canary({ regions: all, drained }: RedirectorArgs): Region {
 /** Google's load balancer appends `<client>,<its own address>` to X-Forwarded-For; given the project, Cloud Logging shows a request's entry beside its trace. */
 function googleCloud(project: string) {
   return { trustedHops: 1, traceProject: project };
+}
+
+function entrance({ project, addresses }: RedirectorArgs) {
+  return { project, label: "redirector", addresses };
 }
 
 /** The host names that the load balancer serves. */

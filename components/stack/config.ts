@@ -9,6 +9,7 @@ import { nearest } from "../promotion/text/nearest.ts";
 import { approverPattern } from "./approver.ts";
 import { type CdnPurgeSetting, cdnPurgeFormat } from "./cdn-purge-format.ts";
 import { clientUrlFormat } from "./client-url-format.ts";
+import { cloudCdnName } from "./cloud-cdn-name.ts";
 import { type Cloud, findRegion, type Region, regions, singleRegions } from "./geography.ts";
 import { type ImageStore, imageStoresFormat } from "./image-store-format.ts";
 import { regionGroupPattern } from "./region-group-name.ts";
@@ -50,6 +51,8 @@ export interface StackConfig {
   readonly bucketNames: Readonly<Record<string, string>>;
   /** Where clients read the buckets of some regions, without a slash at the end: a CDN in front of them. By region. */
   readonly publicUrls: Readonly<Record<string, string>>;
+  /** Names of the CDNs that this program makes in front of buckets in Google Cloud, by region; `publicUrls` and `cdnPurge` have them too. */
+  readonly cloudCdn: Readonly<Record<string, string>>;
   /** Percent of all clients that are sent to the mirrors of a region, or to an image store, by its name. */
   readonly clientShares: Readonly<Record<string, number>>;
   /** How the CDNs in front of buckets are purged, by region or name of an image store. */
@@ -290,6 +293,13 @@ const settings = {
       .default({}),
     publicUrls: z.record(z.string(), clientUrlFormat, "must be a map of region names to addresses").default({}),
     cdnPurge: cdnPurgeFormat,
+    cloudCdn: z
+      .record(
+        z.string(),
+        text(domainName, "must be a host name in lower case"),
+        "must be a map of regions of Google Cloud to host names",
+      )
+      .default({}),
     clientShares: z
       .record(
         z.string(),
@@ -444,6 +454,7 @@ function conflicts({ artifacts, aws, gcp }: SomeSettings): string[] {
       else if (artifacts.publicUrls?.[name] === undefined)
         errors.push(`artifacts:cdnPurge.${name}: no CDN is there: set its address in artifacts:publicUrls`);
     }
+    errors.push(...cloudCdnErrors(artifacts));
     const grouped = [...listed, ...stores];
     for (const [group, names] of Object.entries(artifacts.regionGroups ?? {}))
       for (const name of names)
@@ -498,6 +509,36 @@ function conflicts({ artifacts, aws, gcp }: SomeSettings): string[] {
       "aws:allowedAccountIds: must name one account when artifacts:awsRegions lists any: the provider then changes no other",
     );
   }
+  return errors;
+}
+
+/** What is wrong with the CDNs that the program makes. */
+function cloudCdnErrors({
+  cloudCdn = {},
+  gcpRegions = [],
+  publicUrls = {},
+  cdnPurge = {},
+  domain = "",
+  vanityHost,
+  dns,
+}: SomeSettings["artifacts"]): string[] {
+  const key = "artifacts:cloudCdn";
+  const errors: string[] = [];
+  const google = gcpRegions.map(({ name }) => name);
+  const taken = new Set([`artifacts.${domain}`, vanityHost]);
+  for (const [name, host] of Object.entries(cloudCdn)) {
+    if (!google.includes(name)) errors.push(`${key}: ${unlisted(name, google)} in artifacts:gcpRegions`);
+    for (const [other, set] of Object.entries({ publicUrls, cdnPurge }))
+      if (Object.hasOwn(set, name)) errors.push(`${key}.${name}: artifacts:${other} must not have ${name} too`);
+    if (!host.endsWith(`.${domain}`))
+      errors.push(`${key}.${name}: "${host}" must end with ".${domain}": its records are put into the same zone`);
+    if (taken.has(host)) errors.push(`${key}.${name}: "${host}" has another use: each CDN needs a name of its own`);
+    taken.add(host);
+  }
+  if (dns === "none" && Object.keys(cloudCdn).length > 0)
+    errors.push(
+      `${key}: must not be set when artifacts:dns is none: clients would be sent to a name before anybody has entered its records`,
+    );
   return errors;
 }
 
@@ -582,6 +623,8 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
   errors.push(...conflicts(found as unknown as SomeSettings));
   if (errors.length > 0) return { errors };
   const { artifacts, gcp, aws, cloudflare } = found as unknown as Settings; // every field was parsed
+  // Until the names point here nobody is sent to the CDNs either.
+  const cdns = artifacts.live ? Object.entries(artifacts.cloudCdn) : [];
   const s3 = aws.endpoints?.find((endpoints) => endpoints.s3 !== undefined)?.s3;
   return {
     warnings,
@@ -589,8 +632,15 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
       organization: artifacts.organization,
       googlePrefix: artifacts.googlePrefix ?? artifacts.organization,
       bucketNames: artifacts.bucketNames,
-      publicUrls: artifacts.publicUrls,
-      cdnPurge: artifacts.cdnPurge,
+      publicUrls: {
+        ...artifacts.publicUrls,
+        ...Object.fromEntries(cdns.map(([region, host]) => [region, `https://${host}`])),
+      },
+      cdnPurge: {
+        ...artifacts.cdnPurge,
+        ...Object.fromEntries(cdns.map(([region]) => [region, { by: "google", urlMap: cloudCdnName }] as const)),
+      },
+      cloudCdn: artifacts.cloudCdn,
       clientShares: artifacts.clientShares,
       imageRepository: artifacts.imageRepository,
       repository: artifacts.repository,

@@ -43,7 +43,7 @@ export class Unreachable extends Error {}
 export async function forward(
   request: IncomingMessage,
   response: ServerResponse,
-  to: { readonly port: number; readonly headers: readonly (readonly [string, string])[] },
+  to: { readonly port: number; readonly headers: readonly (readonly [string, string])[]; readonly path?: string },
 ): Promise<void> {
   const headers: OutgoingHttpHeaders = {};
   for (const [name, value] of to.headers) {
@@ -53,7 +53,8 @@ export async function forward(
   }
   if (request.headers["transfer-encoding"] !== undefined) headers["transfer-encoding"] = "chunked";
   const hasBody = request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
-  const { method, url: path } = request;
+  const { method } = request;
+  const path = to.path ?? request.url;
   let outgoing: ClientRequest | undefined;
   const attempt = (): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {

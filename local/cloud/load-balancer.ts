@@ -5,7 +5,7 @@ import type { Behaviour, CloudParts } from "./behaviours/behaviour.ts";
 import { type CloudRun, serviceType } from "./behaviours/cloud-run.ts";
 import { certificateProblem } from "./certificates.ts";
 import { zoneRecords } from "./dns.ts";
-import { endToEndHeaders, Unreachable } from "./forward.ts";
+import { endToEndHeaders, forward, Unreachable } from "./forward.ts";
 import type { Resource, Values } from "./inventory.ts";
 import { byDistance, type GeoPoint } from "./regions.ts";
 import { followUrlMap, MissingLink, type RegionalService, targetProxy } from "./route.ts";
@@ -116,6 +116,13 @@ export class LoadBalancers {
     if (target.kind === "redirect") {
       response.writeHead(target.status, { location: target.location, "content-length": 0 });
       response.end();
+      return;
+    }
+    if (target.kind === "bucket") {
+      // Nothing is kept: a CDN that forgets what it likes is one too. Requests are anonymous, as Google's are.
+      const headers = endToEndHeaders(request.rawHeaders).filter(([name]) => !/^(host|authorization)$/i.test(name));
+      const path = `/${target.bucket}${request.url ?? "/"}`;
+      await forward(request, response, { port: Number(new URL(this.#parts.servers.gcs).port), headers, path });
       return;
     }
     const client = clientOf(request);

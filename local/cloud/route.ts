@@ -4,7 +4,9 @@ import { object, objects, text, texts } from "./values.ts";
 /** The target of a request at a load balancer. */
 export type LoadBalancerRoute =
   | { readonly kind: "redirect"; readonly status: number; readonly location: string }
-  | { readonly kind: "service"; readonly backend: Resource; readonly services: readonly RegionalService[] };
+  | { readonly kind: "service"; readonly backend: Resource; readonly services: readonly RegionalService[] }
+  /** A backend bucket: the path is an object's key in the bucket of Cloud Storage with this name. */
+  | { readonly kind: "bucket"; readonly bucket: string };
 
 /** A Cloud Run service behind a network endpoint group. */
 export interface RegionalService {
@@ -41,7 +43,8 @@ export function targetProxy(inventory: CloudInventory, rule: Resource): { proxy:
 }
 
 /**
- * Follows the chain: forwarding rule -> target proxy -> URL map -> backend service -> network endpoint groups -> Cloud Run services.
+ * Follows the chain: forwarding rule -> target proxy -> URL map -> backend service -> network endpoint groups -> Cloud Run services, or
+ * URL map -> backend bucket -> bucket.
  * Throws {@link MissingLink}, which names the missing resource.
  */
 export function followUrlMap(inventory: CloudInventory, rule: Resource, request: RoutedRequest): LoadBalancerRoute {
@@ -57,6 +60,8 @@ export function followUrlMap(inventory: CloudInventory, rule: Resource, request:
   const mapName = `URL map ${map.inputs["name"]}`;
   if (chosen.service === undefined)
     throw new MissingLink(404, `${mapName} has no service for ${request.host}${request.target}`);
+  const bucket = lookUp(inventory, "gcp:compute/backendBucket:BackendBucket", chosen.service);
+  if (bucket !== undefined) return { kind: "bucket", bucket: text(bucket.inputs, "bucketName") };
   const backend = follow(
     inventory,
     "gcp:compute/backendService:BackendService",

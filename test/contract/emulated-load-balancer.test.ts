@@ -237,6 +237,31 @@ describe("emulated Cloud Run and load balancer", () => {
     );
   });
 
+  it("a host that leads to a backend bucket gets its objects, if everybody may read them", async () => {
+    const cdn = "projects/demo/global/backendBuckets/cdn";
+    await make(t.client, "gcp:storage/bucket:Bucket", "files", { name: "files", location: "US" });
+    await upload(t.cloud, "files", "binaries/tool/v1/a+b", "the file");
+    await compute("backendBucket:BackendBucket", cdn, { bucketName: "files", enableCdn: true });
+    await put("gcp:compute/uRLMap:URLMap", ids.urls, {
+      name: "web",
+      defaultService: ids.backend,
+      hostRules: [{ hosts: ["127.0.0.1"], pathMatcher: "cdn" }],
+      pathMatchers: [{ name: "cdn", defaultService: cdn }],
+    });
+    const port = await portOf("https");
+    const file = () => get(port, "/binaries/tool/v1/a+b", { host: "127.0.0.1", authorization: "Bearer x" });
+    assert.equal((await file()).status, 403);
+    const everybody = { bucket: "files", role: "roles/storage.legacyObjectReader", members: ["allUsers"] };
+    await make(t.client, "gcp:storage/bucketIAMBinding:BucketIAMBinding", "b/files/reader", everybody);
+    const { status, body } = await file();
+    assert.deepEqual([status, body], [200, "the file"]);
+    assert.equal((await get(port, "/", { host: "localhost" })).status, 200, "other hosts get the service");
+    await assert.rejects(
+      t.client.delete("gcp:compute/backendBucket:BackendBucket", cdn),
+      /already being used by 'projects\/demo\/global\/urlMaps\/web'/,
+    );
+  });
+
   it("after a restart the services run and the load balancer listens on the same port", async () => {
     const before = await addresses();
     await t.restart();

@@ -64,7 +64,7 @@ it("an alert whose text says that a deploy repairs something says that it has to
     ...(await alertPolicies()).map(({ inputs }) => (inputs["documentation"] as { content: string }).content),
     ...jobs.compare.steps.flatMap(({ env }) => env?.MESSAGE ?? []),
   ].filter((text) => /\brepairs\b/.test(text));
-  assert.equal(texts.length, 4, texts.join("\n")); // of two certificates, of drift, and the line in the log
+  assert.equal(texts.length, 6, texts.join("\n")); // of four certificates, of drift, and the line in the log
   for (const text of texts) assert.match(text, /deploy`?, run by hand|run the workflow `deploy` by hand/);
   for (const text of texts) assert.match(text, /refresh/);
 });

@@ -85,15 +85,22 @@ export const links: Readonly<Record<string, Property>> = {
         pathMatchers?: { name: string; defaultService: string }[];
         defaultService?: string;
       };
-      for (const name of names) {
+      const ofCdn = proxy.inputs["name"] === "artifacts-cdn";
+      const backendType = ofCdn ? ":BackendBucket" : ":BackendService";
+      for (const name of names.filter((each) => each.startsWith("cdn") === ofCdn)) {
         const rule = hostRules?.find(({ hosts }) => hosts.includes(name));
         const service = pathMatchers?.find((matcher) => matcher.name === rule?.pathMatcher)?.defaultService;
-        if (!byId(service)?.type.endsWith(":BackendService")) violations.push(`${shown(proxy)}: ${name} leads nowhere`);
+        if (!byId(service)?.type.endsWith(backendType)) violations.push(`${shown(proxy)}: ${name} leads nowhere`);
       }
-      if (!byId(defaultService)?.type.endsWith(":BackendService")) violations.push(wrong(proxy, "urlMap"));
+      if (!byId(defaultService)?.type.endsWith(backendType)) violations.push(wrong(proxy, "urlMap"));
       const [, certificates] = String(proxy.inputs["certificateMap"]).split("//certificatemanager.googleapis.com/");
       if (!byId(certificates)?.type.endsWith(":CertificateMap")) violations.push(wrong(proxy, "certificateMap"));
       if (!byId(proxy.inputs["sslPolicy"])?.type.endsWith(":SSLPolicy")) violations.push(wrong(proxy, "sslPolicy"));
+    }
+    for (const backend of of(resources, "BackendBucket")) {
+      const region = backend.name.slice("cdn-".length);
+      const bucket = of(resources, "Bucket").find(({ name }) => name === `files-gcp-${region}`);
+      if (backend.inputs["bucketName"] !== bucket?.inputs["name"]) violations.push(wrong(backend, "bucketName"));
     }
     for (const backend of of(resources, "BackendService")) {
       if (!byId(backend.inputs["securityPolicy"])?.type.endsWith(":SecurityPolicy"))

@@ -633,6 +633,16 @@ describe("properties of resources", () => {
     ],
     [
       "clients come by IPv4 and IPv6, encrypted, and straight to the load balancer",
+      "no IPv6 for CDNs",
+      without(/:GlobalForwardingRule cdn-https-ipv6$/),
+    ],
+    [
+      "a CDN keeps what its bucket says, as long as it says, and no errors",
+      "stale tags",
+      set(/:BackendBucket cdn-us-central1$/, { cdnPolicy: { cacheMode: "FORCE_CACHE_ALL" } }),
+    ],
+    [
+      "clients come by IPv4 and IPv6, encrypted, and straight to the load balancer",
       "TLS 1.0",
       set(/:SSLPolicy /, { minTlsVersion: "TLS_1_0" }),
     ],
@@ -969,12 +979,25 @@ describe("properties of resources", () => {
       const prepared = names(await declare({ ...everything, "artifacts:live": false }, manifests));
       const missing = names(resources).filter((name) => !prepared.includes(name));
       assert.deepEqual(missing, [
+        "artifacts:domain:DomainRecords cdn-records",
         "artifacts:domain:DomainRecords records",
         "cloudflare:index/dnsRecord:DnsRecord artifacts.example.org-a",
         "cloudflare:index/dnsRecord:DnsRecord artifacts.example.org-aaaa",
+        "cloudflare:index/dnsRecord:DnsRecord cdn-eu.example.org-a",
+        "cloudflare:index/dnsRecord:DnsRecord cdn-eu.example.org-aaaa",
+        "cloudflare:index/dnsRecord:DnsRecord cdn.example.org-a",
+        "cloudflare:index/dnsRecord:DnsRecord cdn.example.org-aaaa",
         "cloudflare:index/dnsRecord:DnsRecord registry.example.org-a",
         "cloudflare:index/dnsRecord:DnsRecord registry.example.org-aaaa",
+        "gcp:monitoring/alertPolicy:AlertPolicy monitoring-cdn-eu.example.org-certificate",
+        "gcp:monitoring/alertPolicy:AlertPolicy monitoring-cdn-eu.example.org-down",
+        "gcp:monitoring/alertPolicy:AlertPolicy monitoring-cdn.example.org-certificate",
+        "gcp:monitoring/alertPolicy:AlertPolicy monitoring-cdn.example.org-down",
+        "gcp:monitoring/uptimeCheckConfig:UptimeCheckConfig monitoring-cdn-eu.example.org",
+        "gcp:monitoring/uptimeCheckConfig:UptimeCheckConfig monitoring-cdn.example.org",
         "promotion:index:IssuedCertificate artifacts.example.org-issued",
+        "promotion:index:IssuedCertificate cdn-eu.example.org-issued",
+        "promotion:index:IssuedCertificate cdn.example.org-issued",
         "promotion:index:IssuedCertificate registry.example.org-issued",
       ]);
     });
@@ -1003,7 +1026,13 @@ describe("properties of resources", () => {
 
     it("waits for nothing where people enter the records", async () => {
       const all = await declare(
-        { ...everything, "artifacts:dns": "none", "artifacts:zoneId": "", "artifacts:dnssec": false },
+        {
+          ...everything,
+          "artifacts:cloudCdn": {},
+          "artifacts:dns": "none",
+          "artifacts:zoneId": "",
+          "artifacts:dnssec": false,
+        },
         manifests,
       );
       assert.ok(!all.some(({ type }) => type.endsWith(":IssuedCertificate")));

@@ -643,10 +643,13 @@ export const properties: Readonly<Record<string, Property>> = {
   "clients come by IPv4 and IPv6, encrypted, and straight to the load balancer": (resources) => {
     const of = (type: RegExp) => resources.filter((resource) => type.test(resource.type));
     const violations: string[] = [];
-    const rules = of(/:GlobalForwardingRule$/).map(({ inputs }) => `${inputs["ipAddress"]} ${inputs["portRange"]}`);
-    for (const address of ["192.0.2.1", "2001:db8::1"]) {
-      for (const port of ["80", "443"])
-        if (!rules.includes(`${address} ${port}`)) violations.push(`no ${address} ${port}`);
+    const rules = of(/:GlobalForwardingRule$/).map(
+      ({ inputs }) => `${inputs["target"]} ${inputs["ipAddress"]} ${inputs["portRange"]}`,
+    );
+    for (const { type, name } of of(/:TargetHttps?Proxy$/)) {
+      const port = type.endsWith(":TargetHttpsProxy") ? "443" : "80";
+      for (const address of ["192.0.2.1", "2001:db8::1"])
+        if (!rules.includes(`${idOf(type, name)} ${address} ${port}`)) violations.push(`no ${name} ${address} ${port}`);
     }
     for (const { inputs } of of(/:SSLPolicy$/)) {
       if (!/^TLS_1_[23]$/.test(String(inputs["minTlsVersion"]))) violations.push(`${inputs["minTlsVersion"]}`);
@@ -712,6 +715,21 @@ export const properties: Readonly<Record<string, Property>> = {
     }
     return violations;
   },
+
+  "a CDN keeps what its bucket says, as long as it says, and no errors": (resources) =>
+    resources
+      .filter(({ type }) => type.endsWith(":BackendBucket"))
+      .filter(({ inputs }) => {
+        const { cacheMode, negativeCaching, serveWhileStale } = (inputs["cdnPolicy"] ?? {}) as Record<string, unknown>;
+        return (
+          inputs["enableCdn"] !== true ||
+          inputs["compressionMode"] !== "DISABLED" ||
+          cacheMode !== "USE_ORIGIN_HEADERS" ||
+          negativeCaching !== false ||
+          serveWhileStale !== 0
+        );
+      })
+      .map(shown),
 
   "each client gets an answer of its own, by where it is": (resources) =>
     resources
@@ -813,10 +831,13 @@ export const properties: Readonly<Record<string, Property>> = {
       .filter(({ inputs }) => !(inputs["managed"] as { dnsAuthorizations?: unknown[] }).dnsAuthorizations?.length)
       .map(shown),
     ...resources
-      .filter(({ path, component, type }) => path.at(-1) === "records" && !component && !type.startsWith("promotion:"))
+      .filter(
+        ({ path, component, type }) => /records$/.test(path.at(-1)!) && !component && !type.startsWith("promotion:"),
+      )
       .filter(({ name, after }) => {
         const issued = name.replace(/-a+$/, "-issued");
-        return !after.includes(issued) || after.filter((one) => /^redirector-https?-ipv[46]$/.test(one)).length < 4;
+        const entrances = after.filter((one) => /^(redirector|cdn)-https?-ipv[46]$/.test(one));
+        return !after.includes(issued) || entrances.length < (name.startsWith("cdn") ? 2 : 4);
       })
       .map(shown),
   ],
@@ -878,7 +899,7 @@ export const properties: Readonly<Record<string, Property>> = {
           path.test((inputs["httpCheck"] as { path: string }).path),
       );
     for (const host of hosts) {
-      const check = checkOf(host, /^\/v2\/$/);
+      const check = checkOf(host, host.startsWith("cdn") ? /^\/catalog\/index\.json$/ : /^\/v2\/$/);
       if (check === undefined) violations.push(`${host} is not checked`);
       // Of a check that is redirected it is the last server's certificate.
       const id = `check of ${String(check?.inputs["displayName"])}`;

@@ -68,6 +68,7 @@ describe("permissions of the two identities", () => {
     "certificatemanager/dnsAuthorization:DnsAuthorization": certificates("dnsauthorizations"),
     "cloudrunv2/job:Job": { deploy: ["roles/run.admin"], preview: ["run.jobs.get"] },
     "cloudrunv2/service:Service": { deploy: ["roles/run.admin"], preview: ["run.services.get"] },
+    "compute/backendBucket:BackendBucket": loadBalancer("backendBuckets"),
     "compute/backendService:BackendService": loadBalancer("backendServices"),
     "compute/globalAddress:GlobalAddress": loadBalancer("globalAddresses"),
     "compute/globalForwardingRule:GlobalForwardingRule": loadBalancer("globalForwardingRules"),

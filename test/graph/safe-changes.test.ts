@@ -23,7 +23,7 @@ describe("changes that production survives", () => {
       google: { "artifacts:dns": "google", "artifacts:zoneId": "example", "artifacts:dnssec": false },
     })) {
       it(`has a certificate, a map entry and records of its own, made before the old ones go (${dns})`, async () => {
-        const config = { ...everything, ...settings };
+        const config = { ...everything, "artifacts:cloudCdn": {}, ...settings };
         const other = {
           "artifacts:domain": `${"a".repeat(60)}.${"b".repeat(60)}.net`, // as long as labels in DNS are
           "artifacts:vanityHost": `registry.${"a".repeat(60)}.${"b".repeat(60)}.net`,
@@ -50,8 +50,13 @@ describe("changes that production survives", () => {
 
     it("a vanity host that becomes the host keeps its certificate and its records", async () => {
       // artifacts.new.example.org is the vanity host first, and the host then.
-      const prepared = { ...everything, "artifacts:vanityHost": "artifacts.new.example.org" };
-      const switched = { ...everything, "artifacts:domain": "new.example.org", "artifacts:vanityHost": "" };
+      const prepared = { ...everything, "artifacts:cloudCdn": {}, "artifacts:vanityHost": "artifacts.new.example.org" };
+      const switched = {
+        ...everything,
+        "artifacts:cloudCdn": {},
+        "artifacts:domain": "new.example.org",
+        "artifacts:vanityHost": "",
+      };
       const of = (all: readonly Declared[]) =>
         all
           .filter((one) => isServing(one) && one.name.startsWith("artifacts.new.example.org-"))

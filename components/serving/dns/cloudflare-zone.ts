@@ -10,7 +10,7 @@ export function cloudflareZone(zoneId: string, retainOnDelete: boolean): DnsZone
   const common = { zoneId, ttl, proxied: false };
   return {
     addRecord({ logicalName, formerName, name, type, value, comment, after = [] }, parent) {
-      const options = { parent, aliases: [{ name: formerName }], dependsOn: [...after], retainOnDelete };
+      const options = { parent, aliases: aliasesOf(formerName), dependsOn: [...after], retainOnDelete };
       return [new DnsRecord(logicalName, { ...common, name, type, content: value, comment }, options)];
     },
     addIssuers({ logicalName, formerName, name, authorities }, parent) {
@@ -25,9 +25,13 @@ export function cloudflareZone(zoneId: string, retainOnDelete: boolean): DnsZone
               data: { flags: 0, tag: "issue", value },
               comment: recordComment(`${value} may issue certificates of ${name}`),
             },
-            { parent, aliases: [{ name: `${formerName}-${value}` }], retainOnDelete },
+            { parent, aliases: aliasesOf(formerName, `-${value}`), retainOnDelete },
           ),
       );
     },
   };
+}
+
+function aliasesOf(formerName: string | undefined, suffix = "") {
+  return formerName === undefined ? [] : [{ name: `${formerName}${suffix}` }];
 }

@@ -11,7 +11,7 @@ export function googleZone(project: string, managedZone: string, retainOnDelete:
     rrdatas: readonly pulumi.Input<string>[],
     parent: pulumi.Resource,
     after: readonly pulumi.Resource[] = [],
-  ): readonly pulumi.Resource[] => [
+  ): readonly pulumi.CustomResource[] => [
     new RecordSet(
       logicalName,
       { project, managedZone, name: `${name}.`, type, ttl, rrdatas: [...rrdatas] },

@@ -5,12 +5,12 @@ import { type DnsZone, ttl } from "./dns-zone.ts";
 export class ListedZone implements DnsZone {
   readonly #lines: pulumi.Output<string>[] = [];
 
-  addRecord({ name, type, value }: Parameters<DnsZone["addRecord"]>[0]): readonly pulumi.Resource[] {
+  addRecord({ name, type, value }: Parameters<DnsZone["addRecord"]>[0]): readonly pulumi.CustomResource[] {
     this.#lines.push(pulumi.interpolate`${name}. ${ttl} IN ${type} ${value}${type === "CNAME" ? "." : ""}`);
     return [];
   }
 
-  addIssuers({ name, authorities }: Parameters<DnsZone["addIssuers"]>[0]): readonly pulumi.Resource[] {
+  addIssuers({ name, authorities }: Parameters<DnsZone["addIssuers"]>[0]): readonly pulumi.CustomResource[] {
     for (const authority of authorities)
       this.#lines.push(pulumi.output(`${name}. ${ttl} IN CAA 0 issue "${authority}"`));
     return [];

@@ -44,6 +44,7 @@ export const everything: Readonly<Record<string, unknown>> = {
       location: "enam",
     },
   ],
+  "artifacts:cloudCdn": { "us-central1": "cdn.example.org", "europe-west1": "cdn-eu.example.org" },
   "artifacts:fillAbove": 100,
   "artifacts:stateBucket": "demo-artifacts-state",
   "artifacts:stateKey": "projects/demo-project/locations/us/keyRings/artifacts/cryptoKeys/state",

@@ -78,6 +78,20 @@ describe("the cost of a stack", () => {
     );
   });
 
+  it("what leaves by a CDN of the program costs the CDN's price, and what it does not have comes from the bucket", async () => {
+    const name = stack(1, 0).gcpRegions[0].name;
+    const behind: CostedStack = { ...stack(1, 0), cloudCdn: { [name]: "cdn.example.org" } };
+    const traffic = trafficFile.parse({ otherEgressTB: 1100, millionRequests: 100 });
+    const rows = costRows(behind, traffic, prices);
+    assert.deepEqual([month(rows, "egress"), month(rows, "CDN"), month(rows, "load balancer of CDNs")], [0, 32_175, 7]);
+    const alerts = (of: CostedStack) => costRows(of, traffic, prices).find(({ component }) => component === "alerts")!;
+    assert.equal((alerts(behind).month - alerts(stack(1, 0)).month).toFixed(2), "0.20");
+    const page = (await readFile(join(root, "docs/costs.md"), "utf8")).replaceAll("\n", " ");
+    assert.match(page, /are 88,310 USD without it and 32,100 with it/);
+    const { googleCdn: _, ...older } = prices;
+    assert.equal(month(costRows(behind, traffic, older), "egress"), 88_310, "a price list without it");
+  });
+
   it("profiles at k8s.io's traffic cost what docs/costs.md says", async () => {
     const store = { name: "r2", bucket: "b", endpoint: "https://r2", region: "auto", url: "https://i", keys: "R2" };
     const r2 = { ...store, near: "us-east4", costClass: 0 };

@@ -35,6 +35,7 @@ function lead(map: Values, host: string, target: string, parts: Resource[] = ["a
   const inventory = new CloudInventory("never written", [rule, proxy, urlMap, ...parts], {});
   try {
     const way = followUrlMap(inventory, rule, { host, target });
+    if (way.kind === "bucket") return `gs://${way.bucket}`;
     return way.kind === "redirect" ? `${way.status} ${way.location}` : way.services.map(({ id }) => id).join(" ");
   } catch (error) {
     assert.ok(error instanceof MissingLink);
@@ -81,6 +82,19 @@ it("the most specific host rule and the longest path decide", () => {
     cloudRun("c"),
     "no host rules: the default",
   );
+});
+
+it("a host may lead to a backend bucket", () => {
+  const id = `${global}/backendBuckets/cdn`;
+  const bucket = resource("backendBucket:BackendBucket", id, { name: "cdn", bucketName: "files", enableCdn: true });
+  const map = {
+    defaultService: backend("a"),
+    hostRules: [{ hosts: ["cdn.example.org"], pathMatcher: "cdn" }],
+    pathMatchers: [{ name: "cdn", defaultService: `https://www.googleapis.com/compute/v1/${id}` }],
+  };
+  assert.equal(lead(map, "cdn.example.org", "/binaries/x", [bucket, ...service("a")]), "gs://files");
+  assert.equal(lead(map, "x.example.org", "/binaries/x", [bucket, ...service("a")]), cloudRun("a"));
+  assert.match(lead(map, "cdn.example.org", "/", service("a")), /^502 .*backendBuckets\/cdn does not exist$/);
 });
 
 it("redirects keep or drop the path and query as configured", () => {

@@ -51,6 +51,19 @@ function refused(values: Record<string, unknown>): readonly string[] {
   return parsed.errors;
 }
 
+it("a CDN that the program makes is where clients read the bucket, and is purged, once the names are live", () => {
+  const settings = {
+    ...least,
+    "artifacts:publicUrls": { "europe-west1": "https://eu.example.net" },
+    "artifacts:cloudCdn": { "us-central1": "cdn.example.org" },
+  };
+  const { publicUrls, cdnPurge } = accepted(settings);
+  assert.deepEqual(publicUrls, { "europe-west1": "https://eu.example.net", "us-central1": "https://cdn.example.org" });
+  assert.deepEqual(cdnPurge, { "us-central1": { by: "google", urlMap: "artifacts-cdn" } });
+  const prepared = accepted({ ...settings, "artifacts:live": false });
+  assert.deepEqual([prepared.publicUrls, prepared.cdnPurge], [{ "europe-west1": "https://eu.example.net" }, {}]);
+});
+
 it("a minimal config gets all defaults", () => {
   const config = accepted(least);
   assert.equal(config.host, "artifacts.example.org");
@@ -461,6 +474,48 @@ for (const [what, change, error] of [
     "a CDN of another region",
     { "artifacts:publicUrls": { "us-east-7": "https://cdn.example.org" } },
     'artifacts:publicUrls: "us-east-7" is not among this stack\'s regions',
+  ],
+  [
+    "a CDN of a region of another cloud",
+    { "artifacts:cloudCdn": { "us-east-1": "cdn.example.org" } },
+    'artifacts:cloudCdn: "us-east-1" is not among this stack\'s regions in artifacts:gcpRegions',
+  ],
+  [
+    "a CDN whose name is in no zone of the stack",
+    { "artifacts:cloudCdn": { "us-central1": "cdn.example.net" } },
+    'artifacts:cloudCdn.us-central1: "cdn.example.net" must end with ".example.org": its records are put into the same zone',
+  ],
+  [
+    "a CDN by the redirector's name",
+    { "artifacts:cloudCdn": { "us-central1": "artifacts.example.org" } },
+    'artifacts:cloudCdn.us-central1: "artifacts.example.org" has another use: each CDN needs a name of its own',
+  ],
+  [
+    "two CDNs by one name",
+    { "artifacts:cloudCdn": { "us-central1": "cdn.example.org", "europe-west1": "cdn.example.org" } },
+    'artifacts:cloudCdn.europe-west1: "cdn.example.org" has another use: each CDN needs a name of its own',
+  ],
+  [
+    "a CDN by an address",
+    { "artifacts:cloudCdn": { "us-central1": "https://cdn.example.org" } },
+    'artifacts:cloudCdn.us-central1: "https://cdn.example.org" must be a host name in lower case',
+  ],
+  [
+    "a CDN of the program where there is one",
+    {
+      "artifacts:cloudCdn": { "us-central1": "cdn.example.org" },
+      "artifacts:publicUrls": { "us-central1": "https://other.example.org" },
+    },
+    "artifacts:cloudCdn.us-central1: artifacts:publicUrls must not have us-central1 too",
+  ],
+  [
+    "a CDN whose records nobody enters",
+    {
+      "artifacts:cloudCdn": { "us-central1": "cdn.example.org" },
+      "artifacts:dns": "none",
+      "artifacts:zoneId": "",
+    },
+    "artifacts:cloudCdn: must not be set when artifacts:dns is none: clients would be sent to a name before anybody has entered its records",
   ],
   [
     "a bucket by a name that none has",
