@@ -146,9 +146,9 @@ function zone({ dns, host, project, dnssec }: StackConfig): FirstStep[] {
 function storesAtR2({ imageStores }: StackConfig): FirstStep[] {
   const accounts = new Set(imageStores.flatMap(({ r2 }) => (r2 === undefined ? [] : [r2.account])));
   return [...accounts].map((account) => ({
-    title: `The right to make the bucket at R2, in the token of Cloudflare`,
+    title: "The right to make the bucket at R2, in the token of Cloudflare",
     commands: ["export CLOUDFLARE_API_TOKEN=<token>"],
-    note: `Rights: also Workers R2 Storage edit, on the account ${account}, and DNS edit on the zone of the bucket's domain`,
+    note: `Rights: also Workers R2 Storage edit, on the account ${account}`,
   }));
 }
 
