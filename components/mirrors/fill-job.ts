@@ -6,7 +6,6 @@ import { IAMBinding as AccountIAMBinding } from "@pulumi/gcp/serviceaccount/iamb
 import { Bucket } from "@pulumi/gcp/storage/bucket.js";
 import { BucketIAMBinding } from "@pulumi/gcp/storage/bucketIAMBinding.js";
 import * as pulumi from "@pulumi/pulumi";
-import { webIdentityAudience } from "../promotion/storage/google-web-identity.ts";
 import { bucketLocation } from "../stack/bucket-location.ts";
 import type { Region } from "../stack/geography.ts";
 import { fillBucket, fillFolder, fillJobName, fillRoleName, fillTasks } from "./fill-names.ts";
@@ -157,7 +156,7 @@ export class FillJob extends pulumi.ComponentResource {
                 Condition: {
                   StringEquals: {
                     "accounts.google.com:aud": id,
-                    "accounts.google.com:oaud": webIdentityAudience,
+                    "accounts.google.com:oaud": fillAudience,
                     "accounts.google.com:sub": id,
                   },
                 },
@@ -190,6 +189,9 @@ const script = `set -e; cd "$(mktemp -d)"; tar -xzf "${fillFolder}/$1"; exec nod
 function fillRole(awsAccount: string): string {
   return `arn:aws:iam::${awsAccount}:role/${fillRoleName}`;
 }
+
+/** Whom the token is for that Google gives a task for AWS: promotion/storage/google-web-identity.ts asks for it. */
+const fillAudience = "sts.amazonaws.com";
 
 /** What a fill calls: it lists, reads and adds (docs/security.md). A bucket's versions keep what an addition would hide. */
 const fillActions = [

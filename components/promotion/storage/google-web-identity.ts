@@ -2,7 +2,7 @@
 import type { S3ClientConfig } from "@aws-sdk/client-s3";
 
 /** Whom Google's token is for: what the role's trust policy asks for (components/mirrors/fill-job.ts). */
-export const webIdentityAudience = "sts.amazonaws.com";
+const audience = "sts.amazonaws.com";
 
 /**
  * Credentials of the role AWS_ROLE_ARN, by a token of the metadata server; undefined: this process is no task of a Cloud Run job, or has no such role. The SDK
@@ -17,7 +17,7 @@ export function googleWebIdentity(region: string, environment: NodeJS.ProcessEnv
       import("google-auth-library"),
       import("@aws-sdk/credential-provider-web-identity"),
     ]);
-    const webIdentityToken = await new Compute().fetchIdToken(webIdentityAudience);
+    const webIdentityToken = await new Compute().fetchIdToken(audience);
     // CloudTrail names the task by the session.
     const roleSessionName = `${execution}-${task}`.slice(-64);
     return await fromWebToken({ roleArn, roleSessionName, webIdentityToken, clientConfig: { region } })();
