@@ -16,6 +16,7 @@ export async function trimSdkStartup(debug: boolean = debugArgument()): Promise<
   if (!debug) Reflect.set(pulumi.log, "debug", () => Promise.resolve());
   leaveOutSourcePositions();
   leaveOutComponentOutputs();
+  writeLongTextsAsBytes();
   await disableDebugger();
 }
 
@@ -36,6 +37,23 @@ function leaveOutComponentOutputs(): void {
       Reflect.apply(register as () => void, this, [outputs]);
   });
 }
+
+/**
+ * The SDK writes a text to the engine character by character, into an array. The lines of a project's images are long: as the bytes that they are, they take a
+ * fifth of the processor time.
+ */
+function writeLongTextsAsBytes(): void {
+  const { prototype } = (createRequire(import.meta.url)("google-protobuf") as typeof import("google-protobuf"))
+    .BinaryWriter;
+  const write = prototype.writeString;
+  prototype.writeString = function (field, value) {
+    if (value !== undefined && value.length > longText) this.writeBytes(field, Buffer.from(value));
+    else write.call(this, field, value);
+  };
+}
+
+/** Characters above which the bytes of a text are not worth an array. */
+const longText = 256;
 
 /**
  * The SDK turns on V8's debugger to find the names of scripts in dynamic providers, which this program does not use.

@@ -64,6 +64,31 @@ describe("the SDK's start-up, which depends on its internal files", () => {
     });
   });
 
+  it("writes texts of any length to the engine with the same bytes as the SDK", async () => {
+    const script = `
+      import { createRequire } from "node:module";
+      import { trimSdkStartup } from ${JSON.stringify(module)};
+      const require = createRequire(${JSON.stringify(module)});
+      const { Struct } = require("google-protobuf/google/protobuf/struct_pb.js");
+      const { RegisterResourceRequest } = require("@pulumi/pulumi/proto/resource_pb.js");
+      const texts = ["", "short", "x".repeat(256), "y".repeat(257), "é€𝄞".repeat(100), "line\\n".repeat(10_000)];
+      const written = () => {
+        const request = new RegisterResourceRequest();
+        request.setName(texts[4]);
+        request.setObject(Struct.fromJavaScript({ texts, [texts[3]]: texts[5] }));
+        return Buffer.from(request.serializeBinary()).toString("base64");
+      };
+      const { writeString } = require("google-protobuf").BinaryWriter.prototype;
+      const before = written();
+      await trimSdkStartup(false);
+      const own = require("google-protobuf").BinaryWriter.prototype.writeString !== writeString;
+      process.stdout.write(JSON.stringify({ own, same: written() === before }));
+      process.exit(0);
+    `;
+    const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", script]);
+    assert.deepEqual(JSON.parse(stdout), { own: true, same: true });
+  });
+
   it("keeps debug messages under --debug", async () => {
     assert.deepEqual(await trimmed(true), {
       debugger: false,
