@@ -25,8 +25,11 @@ try {
   const sent = Object.values(assets).reduce((sum, { gzip }) => sum + gzip.length, 0);
   figure("catalogue.before-data", sent / 1000, "kB");
   figure("catalogue.index", objects.get("catalog/index.json")!.length / 1000, "kB");
-  figure("catalogue.listing", objects.get("catalog/all.tsv.gz")!.length / 1000, "kB");
-  figure("catalogue.platforms", objects.get("catalog/platforms.tsv.gz")!.length / 1000, "kB");
+  for (const kind of ["listing", "platforms"]) {
+    const parts = [...objects].filter(([key]) => key.startsWith(`catalog/${kind}/`));
+    figure(`catalogue.${kind}`, parts.reduce((sum, [, { length }]) => sum + length, 0) / 1000, "kB");
+    figure(`catalogue.${kind}.parts`, parts.length, "requests");
+  }
   const firsts: { navigation: number; load: number }[] = [];
   for (let round = 0; round < Number(values.rounds); round++) firsts.push(await firstList(browser));
   figure("catalogue.first-list.since-navigation", median(firsts.map(({ navigation }) => navigation)), "ms");
