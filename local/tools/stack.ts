@@ -140,7 +140,7 @@ export class Stack {
     options: { quiet?: boolean; interactive?: boolean; cwd?: string; checkpoints?: boolean } = {},
   ): Promise<CliResult> {
     const engine = await ensureEngine(() => {});
-    const words = this.#arguments(args, options.interactive ?? false);
+    const words = this.words(args, options.interactive ?? false);
     // As in production, by the command that ends a run which would wait for ever; `adopt` watches the events itself.
     const watched = args.includes("--continue-on-error") && !args.includes("--event-log");
     const [program, given] = watched
@@ -210,7 +210,8 @@ export class Stack {
     };
   }
 
-  #arguments(args: readonly string[], interactive: boolean): string[] {
+  /** A command of the CLI with the stack, its config and the way to ask, where it accepts them and does not have them yet. */
+  words(args: readonly string[], interactive: boolean): string[] {
     const command = args.find((argument) => !argument.startsWith("-")) ?? "";
     const extra: string[] = [];
     const has = (flag: string): boolean =>
