@@ -283,6 +283,7 @@ new Monitoring("monitoring", {
   alertEmail: config.alertEmail,
   projectNumber: config.projectNumber,
   budget: config.budget,
+  fills: config.fillAbove !== undefined,
   sentGibPerDay: config.sentGibPerDay,
 });
 

@@ -84,6 +84,18 @@ export function reportOf(audited: readonly Audited[], unmanaged: readonly Unmana
   };
 }
 
+/** A report without what mirrors lack that are being filled, which a note says. @param planned their names. */
+export function withoutPlannedFills(report: Report, planned: ReadonlySet<string>): Report {
+  const isPlanned = ({ mirror, what }: Difference) => planned.has(mirror) && what !== "extra";
+  const left = Map.groupBy(report.differences.filter(isPlanned), ({ mirror }) => mirror);
+  const notes = [...left].map(([mirror, lines]) => `${mirror}: filling, ${countOf(lines.length, "line")} left`);
+  return {
+    ...report,
+    differences: report.differences.filter((one) => !isPlanned(one)),
+    notes: [...report.notes, ...notes],
+  };
+}
+
 /** Whether production is exactly what the manifests say, as far as could be seen and all of it could be seen. */
 export function isClean(report: Report): boolean {
   const { differences, unreadable, unverified = [], verification } = report;

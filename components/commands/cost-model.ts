@@ -72,9 +72,11 @@ export interface CostRow {
 
 /** The parts of a stack that its cost depends on. */
 export type CostedStack = Pick<StackConfig, "gcpRegions" | "awsRegions" | "instances" | "logSampleRate"> &
-  Partial<Pick<StackConfig, "sentGibPerDay" | "imageBuckets" | "imageStores" | "clientShares" | "cloudCdn">>;
+  Partial<
+    Pick<StackConfig, "sentGibPerDay" | "fillAbove" | "imageBuckets" | "imageStores" | "clientShares" | "cloudCdn">
+  >;
 
-/** Alerts of components/monitoring without the one on sent bytes, and the bytes of the two log lines of a request that is logged. */
+/** Alerts of components/monitoring without the one on sent bytes and those on fills, and the bytes of the two log lines of a request that is logged. */
 const alerts = 16;
 const alertsOfCdn = 2;
 const loggedBytes = 1700;
@@ -177,7 +179,9 @@ export function costRows(stack: CostedStack, traffic: Traffic, prices: PriceList
   if (cdns > 0) add("load balancer of CDNs", "global", { atRest: prices.googleCdn?.perMonth ?? 0 });
   add("staging areas", "global", { atRest: traffic.stagingGB * prices.imageStorage.perGBMonth });
   const sentBytes = stack.sentGibPerDay === undefined ? 0 : 1;
-  add("alerts", "global", { atRest: (alerts + alertsOfCdn * cdns + sentBytes) * prices.alert.perMonth });
+  const fills = stack.fillAbove === undefined ? 0 : 2;
+  const made = alerts + alertsOfCdn * cdns + sentBytes + fills;
+  add("alerts", "global", { atRest: made * prices.alert.perMonth });
   add("key of the state", "global", { atRest: prices.key.perMonth });
   return rows;
 }

@@ -10,8 +10,8 @@ import type { Shard } from "./shard.ts";
 const lineEvery = 30_000;
 
 /**
- * Writes the progress of a task as lines of JSON, which Cloud Run makes entries of Cloud Logging of. The numbers `copied`, `bytes` and `failed` are those
- * since the line before: metrics add them up, whatever task is tried again.
+ * Writes the progress of a task as lines of JSON, which Cloud Run makes entries of Cloud Logging of. The numbers `missing`, `copied`, `bytes` and `failed`
+ * are those since the line before: metrics add them up, whatever task is tried again.
  */
 export class FillLog {
   readonly #mirror: string;
@@ -19,7 +19,7 @@ export class FillLog {
   readonly #write: (line: string) => void;
   readonly #now: () => number;
   #last = 0;
-  #told: Pick<FillProgress, "done" | "bytes"> = { done: 0, bytes: 0 };
+  #told: Pick<FillProgress, "missing" | "done" | "bytes"> = { missing: 0, done: 0, bytes: 0 };
 
   constructor(mirror: string, shard: Shard, write: (line: string) => void = printResult, now: () => number = Date.now) {
     this.#mirror = mirror;
@@ -50,9 +50,10 @@ export class FillLog {
     const message = `fill of ${this.#mirror}, part ${index} of ${count}: ${what}${failed > 0 ? `, ${formatCount(failed)} failed` : ""}`;
     const copied = done - this.#told.done;
     const sent = bytes - this.#told.bytes;
-    this.#told = { done, bytes };
-    const task = index - 1;
-    this.#write(JSON.stringify({ severity, message, event, mirror: this.#mirror, task, copied, bytes: sent, failed }));
+    const found = missing - this.#told.missing;
+    this.#told = { missing, done, bytes };
+    const fields = { mirror: this.#mirror, task: index - 1, missing: found, copied, bytes: sent, failed };
+    this.#write(JSON.stringify({ severity, message, event, ...fields }));
   }
 }
 

@@ -4,6 +4,7 @@ import { countOf } from "../promotion/text/count-of.ts";
 import { formatBytes } from "../promotion/text/format-bytes.ts";
 import { escapeUnprintable } from "../promotion/text/printable.ts";
 import { CommandError } from "./command.ts";
+import type { FillExecution } from "./fill-executions.ts";
 
 /** The parts of an exported state that are read here. */
 interface ExportedState {
@@ -113,9 +114,40 @@ export function promotionStatus(text: string, from: string, wanted: readonly str
   };
 }
 
-/** Whether everything that was deployed is in place. */
-export function isInPlace({ rows, failures }: PromotionStatus): boolean {
-  return rows.length === 0 && failures.length === 0;
+/** How far the fill of a mirror is that the last deployment left to one. */
+export interface FillStatus {
+  readonly mirror: string;
+  /** Lines that it lacked when the deployment, or a refresh, ended. */
+  readonly left: number;
+  /** A job fills it, or has filled it since: the next deployment sees the end, and nothing is wrong. */
+  readonly planned: boolean;
+  /** The latest execution of a job that filled it. */
+  readonly execution?: FillExecution;
+}
+
+/** How far the fills are that the last deployment left. @param executions the latest of each mirror. */
+export function fillsOf(
+  { filling, rows }: PromotionStatus,
+  executions: ReadonlyMap<string, FillExecution>,
+): FillStatus[] {
+  return filling.map((mirror) => {
+    const execution = executions.get(mirror);
+    const here = rows.filter((row) => row.mirror === mirror);
+    const since = here.map((row) => row.since ?? "").sort()[0] ?? "";
+    const hasEnded = execution?.state === "succeeded" && (execution.until ?? "") >= since;
+    return {
+      mirror,
+      left: here.reduce((sum, { missing, incomplete }) => sum + missing + incomplete, 0),
+      planned: execution?.state === "running" || hasEnded,
+      ...(execution && { execution }),
+    };
+  });
+}
+
+/** Whether everything that was deployed is in place, but for what is being filled as planned. */
+export function isInPlace({ rows, failures }: PromotionStatus, fills: readonly FillStatus[] = []): boolean {
+  const planned = new Set(fills.flatMap((fill) => (fill.planned ? [fill.mirror] : [])));
+  return failures.length === 0 && rows.every(({ mirror, extra }) => planned.has(mirror) && extra === 0);
 }
 
 /** Head and rows of a table. @param now for how long it has been so. */
@@ -155,16 +187,19 @@ export function runsTable({ runs }: PromotionStatus): string[][] {
 }
 
 /** What to run next, a line each. @param stack its name. */
-export function nextCommands(status: PromotionStatus, stack: string): string[] {
+export function nextCommands(status: PromotionStatus, stack: string, fills: readonly FillStatus[] = []): string[] {
   const { rows, failures, filling, undeployed } = status;
   const up = stack === "local" ? "npm run pulumi -- up" : `pulumi up --stack ${stack}`;
   const mirrors = new Set(rows.map(({ mirror }) => mirror));
   const [only] = mirrors;
   const isAll = rows.every(({ mirror }) => filling.includes(mirror));
   return [
-    ...filling.map(
-      (name) => `npx artifacts fill --stack ${stack} --mirror ${name}: brings what deployments leave to it; then ${up}`,
-    ),
+    ...filling
+      .filter((name) => !fills.some(({ mirror, planned }) => planned && mirror === name))
+      .map(
+        (name) =>
+          `npx artifacts fill --stack ${stack} --start --mirror ${name}: a job brings what deployments leave to it; then ${up}`,
+      ),
     ...((rows.length > 0 && !isAll) || failures.length > 0 ? [`${up}: tries again what is missing, everywhere`] : []),
     ...(mirrors.size === 1
       ? [`npx artifacts sync --stack ${stack} --mirror ${only}: the same for this mirror, without the engine`]

@@ -92,6 +92,7 @@ export const previewRole: CustomRole = {
     "logging.logMetrics.get",
     "logging.notificationRules.get",
     "run.jobs.get",
+    "run.executions.list", // whether a mirror is being filled: what it lacks is no drift then
     "run.services.get",
     ...["certs", "certmaps", "certmapentries", "dnsauthorizations"].map((things) => `certificatemanager.${things}.get`),
     ...[

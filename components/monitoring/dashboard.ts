@@ -1,3 +1,4 @@
+import { filledBytes, fillFailures, fillMissing } from "./fill-metrics.ts";
 import {
   failedPromotions,
   inPromql,
@@ -14,13 +15,15 @@ export interface DashboardSubject {
   readonly host: string;
   /** Full names of the service level objectives, by what they are about. */
   readonly objectives: Readonly<Record<string, string>>;
+  /** Whether jobs fill mirrors. */
+  readonly fills: boolean;
 }
 
 /**
  * The dashboard of the service, as Cloud Monitoring's JSON (API reference, "REST Resource: projects.dashboards"): responses, latency, clients'
  * countries, mirrors, redirectors and the remaining error budgets.
  */
-export function dashboard({ host, objectives }: DashboardSubject): object {
+export function dashboard({ host, objectives, fills }: DashboardSubject): object {
   return {
     displayName: host,
     mosaicLayout: {
@@ -75,6 +78,16 @@ export function dashboard({ host, objectives }: DashboardSubject): object {
           "Promotions: seconds behind the first mirror, mean of an hour, by mirror",
           promql(meanOfAnHour(mirrorLag, "mirror")),
         ),
+        ...(fills
+          ? [
+              chart("Fills: bytes per hour, by mirror", promql(anHourOfFills(filledBytes))),
+              chart(
+                "Fills: lines found missing, and failures, per hour, by mirror",
+                promql(anHourOfFills(fillMissing)),
+                promql(anHourOfFills(fillFailures)),
+              ),
+            ]
+          : []),
         ...Object.entries(objectives).map(([about, name]) =>
           chart(`Remaining error budget: ${about}`, {
             timeSeriesFilter: {
@@ -129,6 +142,11 @@ function promql(prometheusQuery: string): Query {
 /** How much a metric of the workflows' log grew in the last hour, by a label of it. */
 function anHour(metric: string, label: string): string {
   return `sum by (${label}) (increase(${inPromql(metric, "global")}[1h]))`;
+}
+
+/** What the tasks of fills wrote of each mirror in the last hour, added up. */
+function anHourOfFills(metric: string): string {
+  return `sum by (mirror) (increase(${inPromql(`${metric}_sum`, "cloud_run_job")}[1h]))`;
 }
 
 /** The mean of what such a metric added up in the last hour. */

@@ -30,7 +30,7 @@ export interface LogMetric {
 }
 
 /** A metric of logs as PromQL calls it (Monitoring docs, "Map Cloud Monitoring metrics to PromQL"). */
-export function inPromql(metric: string, resource: "global" | "cloud_run_revision"): string {
+export function inPromql(metric: string, resource: "global" | "cloud_run_revision" | "cloud_run_job"): string {
   return `logging_googleapis_com:user_${metric}{monitored_resource="${resource}"}`;
 }
 

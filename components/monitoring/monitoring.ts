@@ -9,6 +9,7 @@ import { UptimeCheckConfig } from "@pulumi/gcp/monitoring/uptimeCheckConfig.js";
 import * as pulumi from "@pulumi/pulumi";
 import { indexKey } from "../catalogue/layout.ts";
 import { dashboard } from "./dashboard.ts";
+import { fillMetrics } from "./fill-metrics.ts";
 import { type LogMetric, logMetrics } from "./log-metrics.ts";
 
 export interface MonitoringArgs {
@@ -31,6 +32,8 @@ export interface MonitoringArgs {
   readonly budget: { readonly billingAccount: string; readonly units: number } | undefined;
   /** GiB that the buckets may send in a day before somebody is told; undefined: any. */
   readonly sentGibPerDay: number | undefined;
+  /** Whether jobs fill mirrors. */
+  readonly fills: boolean;
 }
 
 /**
@@ -93,7 +96,8 @@ export class Monitoring extends pulumi.ComponentResource {
     this.addReportAlert(name);
     this.addQuotaAlert(name);
     this.addQuotaWarning(name);
-    for (const each of logMetrics) this.addLogMetric(name, each);
+    const { fills } = args;
+    for (const each of [...logMetrics, ...(fills ? fillMetrics : [])]) this.addLogMetric(name, each);
     if (args.budget !== undefined) this.addBudget(name, host, args.projectNumber, args.budget);
     if (args.sentGibPerDay !== undefined) this.addSentBytesAlert(name, args.sentGibPerDay);
     new Dashboard(
@@ -102,7 +106,7 @@ export class Monitoring extends pulumi.ComponentResource {
         project,
         dashboardJson: pulumi
           .output(this.objectives)
-          .apply((names) => JSON.stringify(dashboard({ project, host, objectives: names }))),
+          .apply((names) => JSON.stringify(dashboard({ project, host, objectives: names, fills }))),
       },
       { parent: this },
     );

@@ -44,6 +44,15 @@ const looksAt: Readonly<Record<string, readonly string[]>> = {
   "The buckets sent more than 1000 GiB": ["storage_googleapis_com:network_sent_bytes_count", "[24h])) > 1073741824000"],
   "The certificate of artifacts.example.org": ["uptime_check/time_until_ssl_cert_expires", '"COMPARISON_LT"'],
   "The certificate of registry.example.org": ["uptime_check/time_until_ssl_cert_expires", '"COMPARISON_LT"'],
+  "A fill failed": [
+    "sum by (location) (increase(run_googleapis_com:job_completed_execution_count{",
+    'job_name=\\"artifacts-fill\\",result=\\"failed\\"}[6h])) > 0',
+  ],
+  "A fill makes no progress": [
+    'run_googleapis_com:job_running_executions{monitored_resource=\\"cloud_run_job\\",job_name=\\"artifacts-fill\\"}[10m])) > 0 unless on (location)',
+    "logging_googleapis_com:user_artifacts_fill_progress",
+    '"7200s"',
+  ],
   "Production is no longer compared": ["absent_over_time(logging_googleapis_com:user_artifacts_drift_compared"],
   "A deploy failed, or production differs": ['logs/artifacts\\" severity>=ERROR'],
 };

@@ -46,6 +46,7 @@ const month = 30 * day;
 const countedByGoogle = [
   "storage_googleapis_com:network_sent_bytes_count",
   "serviceruntime_googleapis_com:quota_rate_net_usage",
+  "run_googleapis_com:job_completed_execution_count",
 ] as const;
 
 /** What each setting of a bucket in AWS must say. */

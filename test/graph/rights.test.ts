@@ -66,7 +66,7 @@ describe("permissions of the two identities", () => {
     "certificatemanager/certificateMap:CertificateMap": certificates("certmaps"),
     "certificatemanager/certificateMapEntry:CertificateMapEntry": certificates("certmapentries"),
     "certificatemanager/dnsAuthorization:DnsAuthorization": certificates("dnsauthorizations"),
-    "cloudrunv2/job:Job": { deploy: ["roles/run.admin"], preview: ["run.jobs.get"] },
+    "cloudrunv2/job:Job": { deploy: ["roles/run.admin"], preview: ["run.jobs.get", "run.executions.list"] },
     "cloudrunv2/service:Service": { deploy: ["roles/run.admin"], preview: ["run.services.get"] },
     "compute/backendBucket:BackendBucket": loadBalancer("backendBuckets"),
     "compute/backendService:BackendService": loadBalancer("backendServices"),

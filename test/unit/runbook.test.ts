@@ -11,6 +11,7 @@ const root = join(import.meta.dirname, "../..");
 const untested = [
   "gcloud auth application-default login",
   "gcloud run services update-traffic",
+  "gcloud run jobs executions cancel",
   "gcloud artifacts docker images delete",
   "gcloud storage rm",
 ];
@@ -19,6 +20,7 @@ const untested = [
 const ranElsewhere: Readonly<Record<string, string>> = {
   "What is the matter": "test/rehearsal/rehearsal.test.ts",
   "Filling a region": "test/contract/audit-sync.test.ts",
+  "A fill fails or stands still": "test/contract/fill-start.test.ts",
   "A redirector anywhere": "test/contract/object-store-mirrors/redirector.test.ts",
 };
 

@@ -89,13 +89,18 @@ export function perhapsFilled(
 /**
  * The output `filling` after a refresh, without the mirrors that lack nothing any more: of those no run tells the catalogue, as there is nothing to do.
  * @param filling as the last run left it.
+ * @param planned names of mirrors that stay: the next deployment sees that they are filled.
  */
-export function stillFilling(filling: unknown, incomplete: Differences): { filling?: string } {
+export function stillFilling(
+  filling: unknown,
+  incomplete: Differences,
+  planned: ReadonlySet<string>,
+): { filling?: string } {
   if (typeof filling !== "string") return {};
   return {
     filling: filling
       .split(" ")
-      .filter((name) => Object.hasOwn(incomplete, name))
+      .filter((name) => Object.hasOwn(incomplete, name) || planned.has(name))
       .join(" "),
   };
 }
@@ -163,8 +168,8 @@ function allOf(request: AnyRequest): string[] {
   return splitLines(wantedText(request)).map((line) => `+ ${line}`);
 }
 
-/** A file's path; an image's name with its digest. */
-function thingOf(kind: Kind, line: string): string {
+/** What a wanted line is about: a file's path, or an image's name with its digest. */
+export function thingOf(kind: Kind, line: string): string {
   const digest = line.slice(line.lastIndexOf(" ") + 1);
   const name = line.slice(0, line.lastIndexOf(" "));
   if (kind.text === "files") return name;

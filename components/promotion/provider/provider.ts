@@ -15,6 +15,7 @@ import { type AnyRequest, fileMirrorsSchema, type Kind, kindOf } from "./kinds.t
 import { leftToFill, perhapsFilled, stillFilling, withLeft } from "./left-to-fill.ts";
 import { progressFile } from "./overall-progress.ts";
 import { packLines, unpackLines } from "./packed-lines.ts";
+import { asPlanned, plannedFills, withoutPlanned } from "./planned-fills.ts";
 import { keepRecord, lastRunOutput, packRecord, RunRecorder } from "./run-record.ts";
 
 /**
@@ -31,6 +32,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
   const stop = new AbortController();
   let confirmed: Confirmed = () => false;
   const overall = progressFile(process.env);
+  const planned = plannedFills(process.env);
 
   /** The signal, progress on the resource's row, and the call before the first removal. */
   const context = (
@@ -72,7 +74,8 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const { text } = kindOf(type);
       const changed = compareInputs(oldInputs, news).filter((name) => !holdsUnknown(news[name]));
       // Even with equal texts there is work if a mirror is incomplete.
-      if (changed.length === 0 && Object.keys(incompleteOf(olds)).length > 0) return { changed: [text] };
+      const lacking = withoutPlanned(incompleteOf(olds), planned);
+      if (changed.length === 0 && Object.keys(lacking).length > 0) return { changed: [text] };
       return { changed, replaces: changed.filter((name) => name === "project" || name === "prefix") };
     },
 
@@ -106,11 +109,12 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const last = lastAsked(kind, inputs, outputs);
       const attached = kind.text === "images" ? (attachedOf(outputs) ?? "") : undefined;
       const deep = shareOfTheDay(process.env["ARTIFACTS_DEEP_DAYS"], new Date());
-      const inventory = await takeInventory(requestOf(kind, last), {
+      const actual = await takeInventory(requestOf(kind, last), {
         ...context(urn, "taking inventory:"),
         deep,
         attached,
       });
+      const inventory = asPlanned(kind, actual, String(last[kind.text]), planned);
       for (const failure of inventory.failures) await log.lasting(urn, "warning", failure);
       const { notes = [] } = inventory;
       if (notes.length > 0)
@@ -125,10 +129,10 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       // A mirror that could not be read keeps its last-known state.
       const before = inventory.failures.length > 0 ? incompleteOf(outputs) : {};
       const found = { ...inputs, [kind.text]: inventory.text };
-      const incomplete = { ...before, ...inventory.incomplete };
+      const incomplete = { ...before, ...actual.incomplete };
       return {
         id,
-        outputs: outputsOf(kind, { ...last, ...stillFilling(last["filling"], incomplete) }, found, {
+        outputs: outputsOf(kind, { ...last, ...stillFilling(last["filling"], incomplete, planned) }, found, {
           incomplete,
           attached: inventory.attached ?? attached,
           lastRun: outputs[lastRunOutput],

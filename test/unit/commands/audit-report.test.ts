@@ -6,6 +6,7 @@ import {
   describeReport,
   isClean,
   reportOf,
+  withoutPlannedFills,
 } from "../../../components/commands/audit-report.ts";
 
 const clean: Audited = {
@@ -144,4 +145,23 @@ it("a cause is said once, with all projects and mirrors that it hits", () => {
       "mirror asia: no such bucket",
     ],
   );
+});
+
+it("what a mirror lacks that is being filled is a note, and what is there beyond what is wanted stays a difference", () => {
+  const lacking = {
+    ...drifted,
+    inventory: { ...drifted.inventory, incomplete: { "files-a": "+ x sha256:1\n~ z sha256:4\n" } },
+  };
+  const report = withoutPlannedFills(
+    reportOf([{ ...lacking, inventory: { ...lacking.inventory, failures: [] } }]),
+    new Set(["files-a"]),
+  );
+  assert.equal(isClean(report), true);
+  assert.match(describeReport(report), /^why:\nfiles-a: filling, 2 lines left\n/);
+  const extra = withoutPlannedFills(reportOf([drifted]), new Set(["files-a", "files-b"]));
+  assert.deepEqual(
+    extra.differences.map(({ what }) => what),
+    ["extra", "extra"],
+  );
+  assert.deepEqual(withoutPlannedFills(reportOf([drifted]), new Set()), reportOf([drifted]));
 });

@@ -11,6 +11,7 @@ import {
   priceList,
   trafficFile,
 } from "../../../components/commands/cost-model.ts";
+import { fillMetrics } from "../../../components/monitoring/fill-metrics.ts";
 import { findRegion, regions } from "../../../components/stack/geography.ts";
 import { runArtifacts } from "../../support/run-command-lines.ts";
 import { stackFile } from "../../support/stack-file.ts";
@@ -162,6 +163,10 @@ describe("the cost of a stack", () => {
     const withSentBytes = costRows({ ...stack(1, 0), sentGibPerDay: 1 }, trafficFile.parse({}), prices);
     const extra = costTotal(withSentBytes).atRest - costTotal(rows).atRest;
     assert.equal(extra.toFixed(2), prices.alert.perMonth.toFixed(2));
+    const withFills = costRows({ ...stack(1, 0), fillAbove: 1 }, trafficFile.parse({}), prices);
+    const fills = costTotal(withFills).atRest - costTotal(rows).atRest;
+    const declared = fillMetrics.filter(({ alert }) => alert !== undefined).length;
+    assert.equal(fills.toFixed(2), (declared * prices.alert.perMonth).toFixed(2));
   });
 });
 

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
+import type { FillExecution } from "../../../components/commands/fill-executions.ts";
 import {
+  fillsOf,
   isInPlace,
   nextCommands,
   promotionStatus,
@@ -58,13 +60,36 @@ describe("status", () => {
       promotion("Images", project, { outputs: { incomplete, filling: "eu" } });
     const eu = "+ app:v1 sha256:a\n";
     const fill =
-      "npx artifacts fill --stack prod --mirror eu: brings what deployments leave to it; then pulumi up --stack prod";
+      "npx artifacts fill --stack prod --start --mirror eu: a job brings what deployments leave to it; then pulumi up --stack prod";
     const up = "pulumi up --stack prod: tries again what is missing, everywhere";
     const next = (...states: object[]) => nextCommands(promotionStatus(exported(...states), "s.json", []), "prod");
     const alone = next(left("a", { eu }), left("b", { eu }));
     assert.equal(alone[0], fill);
     assert.ok(!alone.includes(up));
     assert.deepEqual(next(left("a", { eu, us: eu })).slice(0, 2), [fill, up]);
+  });
+
+  it("what a job fills, or has filled since, is as planned; what none fills, one that failed or one of before is not", () => {
+    const left = { incomplete: { eu: "+ app:v1 sha256:a\n+ app:v2 sha256:b\n" }, filling: "eu" };
+    const status = promotionStatus(exported(promotion("Images", "a", { outputs: left })), "s.json", []);
+    const none = { region: "eu", name: "e", mirror: "eu", tasks: 1, running: 0, succeeded: 0, failed: 0, retried: 0 };
+    const fills = (state: FillExecution["state"], until?: string) =>
+      fillsOf(status, new Map([["eu", { ...none, state, since: "2026-11-28T00:00:00Z", until, log: "" }]]));
+    for (const [told, planned] of [
+      [fills("running"), true],
+      [fills("succeeded", "2026-11-29T02:00:00Z"), true],
+      [fills("succeeded", "2026-11-28T02:00:00Z"), false],
+      [fills("failed", "2026-11-29T02:00:00Z"), false],
+      [fillsOf(status, new Map()), false],
+    ] as const) {
+      assert.deepEqual([told[0]?.left, told[0]?.planned, isInPlace(status, told)], [2, planned, planned]);
+      assert.equal(
+        nextCommands(status, "prod", told).some((line) => line.includes("--start")),
+        !planned,
+      );
+    }
+    const stray = promotion("Images", "a", { outputs: { incomplete: { eu: "- app:v1 sha256:a\n" }, filling: "eu" } });
+    assert.ok(!isInPlace(promotionStatus(exported(stray), "s.json", []), fills("running")));
   });
 
   it("a cause that holds back many projects is said once", () => {

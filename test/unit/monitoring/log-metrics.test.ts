@@ -1,6 +1,8 @@
 /** Whether what is counted of the log is what redirectors write into it: two programs that meet in nothing but these words. */
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
+import { FillLog } from "../../../components/commands/fill-log.ts";
+import { fillMetrics } from "../../../components/monitoring/fill-metrics.ts";
 import { inPromql, logMetrics } from "../../../components/monitoring/log-metrics.ts";
 import { RunRecorder, recordLines } from "../../../components/promotion/provider/run-record.ts";
 import { LogSummary } from "../../../redirector/telemetry/log-summary.ts";
@@ -55,10 +57,32 @@ function promoted({ seconds = 1, failures = 0 } = {}): object[] {
   }));
 }
 
+/** What a task of a fill writes that brought two of three artifacts, as Cloud Logging gets it from Cloud Run. */
+function filled(failures: readonly string[]): { jsonPayload: object }[] {
+  const lines: string[] = [];
+  let now = 0;
+  const log = new FillLog(
+    "images-a",
+    { index: 1, count: 2 },
+    (line) => void lines.push(line),
+    () => now,
+  );
+  now = 30_000;
+  log.progress({ wanted: 9, missing: 3, done: 0, bytes: 0 });
+  log.ended({ wanted: 9, missing: 3, done: 2, bytes: 5, failures, warnings: ["w"] });
+  return lines.map((line) => {
+    const { severity: _, ...jsonPayload } = JSON.parse(line) as Record<string, unknown>;
+    const labels = { job_name: "artifacts-fill", location: "us-central1" };
+    return { resource: { type: "cloud_run_job", labels }, jsonPayload };
+  });
+}
+
+const allMetrics = [...logMetrics, ...fillMetrics];
+
 /** How many of the lines each metric counts. */
 function countsOf(entries: readonly object[]): Record<string, number> {
   return Object.fromEntries(
-    logMetrics.flatMap(({ name, filter }) => {
+    allMetrics.flatMap(({ name, filter }) => {
       const counted = entries.filter((one) => matches(filter("demo"), one)).length;
       return counted > 0 ? [[name, counted]] : [];
     }),
@@ -97,11 +121,21 @@ describe("metrics of a promotion's record", () => {
     it(what, () => assert.deepEqual(countsOf(promoted(run)), { ...always, ...more }));
 });
 
+it("metrics of a fill: what its tasks brought, found missing and could not bring, by mirror", () => {
+  const brought = { artifacts_fill_bytes: 1, artifacts_fill_missing: 1, artifacts_fill_progress: 1 };
+  assert.deepEqual(countsOf(filled([])), brought);
+  assert.deepEqual(countsOf(filled(["images-a: broke"])), { ...brought, artifacts_fill_failures: 1 });
+  for (const { name, filter, labels = {}, sum } of fillMetrics)
+    for (const { jsonPayload } of filled(["broke"]).filter((line) => matches(filter("demo"), line)))
+      for (const field of [...Object.values(labels), ...(sum === undefined ? [] : [sum])])
+        assert.notEqual(Reflect.get(jsonPayload, field), undefined, `${name}: ${field}`);
+});
+
 it("request lines and other services' lines are not counted", () => {
   const access = entry("307 blob images-a", { route: "blob", mirror: "images-a", detour: "failing", cloud: "aws" });
   const other = entry("summary", { cloudRanges: 0, unserved: "images" });
   other.resource.labels.service_name = "other";
-  for (const { filter } of logMetrics) {
+  for (const { filter } of allMetrics) {
     assert.equal(matches(filter("demo"), access), false);
     assert.equal(matches(filter("demo"), other), false);
   }
@@ -123,5 +157,5 @@ it("labels and values are fields of the counted lines", () => {
 
 it("names are the names in PromQL", () => {
   assert.equal(inPromql("a_b", "global"), 'logging_googleapis_com:user_a_b{monitored_resource="global"}');
-  for (const { name } of logMetrics) assert.match(name, /^[a-z_]+$/, "anything else would be written otherwise there");
+  for (const { name } of allMetrics) assert.match(name, /^[a-z_]+$/, "anything else would be written otherwise there");
 });

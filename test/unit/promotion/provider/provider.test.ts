@@ -10,6 +10,7 @@ import { promotionProvider } from "../../../../components/promotion/provider/pro
 import { unpackRecord } from "../../../../components/promotion/provider/run-record.ts";
 import { progressLine } from "../../../../components/promotion/run/progress.ts";
 import type { Progress } from "../../../../components/promotion/run/request.ts";
+import { afterTest } from "../../../support/cleanup.ts";
 import { serveOnLoopback } from "../../../support/loopback-server.ts";
 
 const said: string[] = [];
@@ -409,7 +410,27 @@ it("a refresh takes what has been filled off the mirrors that are being filled, 
   const mirrors = ["us", "eu"].map((name) => ({ name, kind: "gcs", bucket: name, region: "us-central1" }));
   const asked = { ...inputs, files, mirrors, storage: { gcsEndpoint: `${store.url}/storage/v1/` }, fillAbove: 1 };
   const outputs = { filling: "eu us", incomplete: { us: `+ ${files}`, eu: `+ ${files}` } };
-  const read = await provider.read!({ ...call, id: "kops:kops", inputs: asked, outputs });
+  const refreshed = { ...call, id: "kops:kops", inputs: asked, outputs };
+  const read = await provider.read!(refreshed);
   assert.deepEqual(read!.outputs!["incomplete"], { us: `+ ${files}` });
   assert.equal(read!.outputs!["filling"], "us");
+  assert.equal(read!.inputs!["files"], "");
+  const differs = { ...call, id: "kops:kops", oldInputs: asked, news: asked };
+  assert.deepEqual((await provider.diff!({ ...differs, olds: read!.outputs! })).changed, ["files"]);
+
+  // The nightly comparison, while a job fills both.
+  process.env["ARTIFACTS_FILLING"] = "eu us";
+  afterTest(() => delete process.env["ARTIFACTS_FILLING"]);
+  said.length = 0;
+  const nightly = promotionProvider({ status: async () => {}, lasting: async (_, __, line) => void said.push(line) });
+  const planned = await nightly.read!(refreshed);
+  assert.deepEqual([planned!.inputs, planned!.outputs!["filling"], said], [asked, "eu us", []]);
+  assert.deepEqual(planned!.outputs!["incomplete"], { us: `+ ${files}` }, "the state knows");
+  assert.deepEqual((await nightly.diff!({ ...differs, olds: planned!.outputs! })).changed, []);
+  const extra = { ...planned!.outputs!, incomplete: { us: `- b ${files.slice(2)}` } };
+  assert.deepEqual(
+    (await nightly.diff!({ ...differs, olds: extra })).changed,
+    ["files"],
+    "what is there and not wanted",
+  );
 });
