@@ -1,0 +1,133 @@
+/**
+ * New regions, filled outside of the deployment by the Cloud Run job that the program makes: a deployment leaves them, `artifacts fill --start` starts tasks
+ * with the job's identity, some are killed and tried again while one region is slow, clients are sent to what is there by then, and the next deployment
+ * finds nothing left.
+ */
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { after, before, describe, it } from "mocha";
+import type { RecordedProcess } from "../../local/cloud/processes.ts";
+import type { DemoProject } from "../../local/seed/demo-project.ts";
+import { type FaultyProxy, startFaultyProxy } from "../support/faulty-proxy.ts";
+import { Drill } from "../support/rehearsal/drill.ts";
+import { generateProject, promoting, writeProject } from "./generated-project.ts";
+import { assertProduction, wantedOf } from "./production.ts";
+
+const slowMirror = "files-aws-us-west-2";
+const newMirrors = [slowMirror, "files-gcp-asia-east1", "images-asia-east1"];
+const newBucket = "rehearsal-artifacts-asia-east1";
+const inTaipei = { "x-rehearsal-client": "25.03,121.56" };
+
+describe("new regions that a job fills", function () {
+  this.timeout(10 * 60_000);
+  let drill: Drill;
+  let project: DemoProject;
+  let s3: FaultyProxy;
+
+  before(async () => {
+    [drill, project] = await Promise.all([Drill.open({ ports: 90, guarded: true }), generateProject("drill")]);
+    s3 = await startFaultyProxy(new URL(drill.cloud.endpoints.s3).host);
+    drill.checkpoints = false;
+    await drill.stage({ projects: [project] });
+    await promote(9, { "artifacts:fillAbove": 5 });
+    await drill.run("pulumi up");
+  });
+  after(async () => {
+    await drill.end();
+    await s3.close();
+  });
+
+  async function promote(releases: number, settings: Readonly<Record<string, unknown>>): Promise<void> {
+    const manifests = join(drill.folder, `manifests-${releases}`);
+    await writeProject(
+      manifests,
+      promoting(project, (index) => index < releases),
+    );
+    await drill.configure(manifests, settings);
+  }
+
+  /** The mirror's host and bucket that a client near the new region is sent to. */
+  async function sentTo(file: string): Promise<string> {
+    const site = await drill.control.site("artifacts.example.org");
+    const { status, headers } = await fetch(`${site}/binaries/${project.name}/${file}`, {
+      redirect: "manual",
+      headers: inTaipei,
+    });
+    assert.equal(status, 307, file);
+    return new URL(headers.get("location")!).pathname.split("/")[1]!;
+  }
+  const old = () => project.files[0]!.path;
+  const added = () => project.files[9]!.path;
+
+  it("the deployment makes them, brings what is new, and leaves the rest to the fill", async () => {
+    await promote(10, {
+      "artifacts:fillAbove": 5,
+      "artifacts:gcpRegions": ["us-central1", "europe-west1", "asia-east1"],
+      "artifacts:awsRegions": ["us-east-1", "us-west-2"],
+      "aws:endpoints": [{ s3: `http://${s3.host}` }],
+    });
+    const output = await drill.run("pulumi up");
+    const left = output.matchAll(/left to `artifacts fill`: ([^\n]*)/g);
+    const names = [...left].flatMap(([, mirrors = ""]) => mirrors.match(/(images|files)-[a-z0-9-]+/g) ?? []);
+    assert.deepEqual([...new Set(names)].sort(), newMirrors, output);
+    // Redirectors read every half minute what mirrors have.
+    while ((await sentTo(added())) !== newBucket) await setTimeout(200);
+    assert.notEqual(await sentTo(old()), newBucket);
+  });
+
+  it("the job fills them: three tasks are killed in a slow region and tried again", async () => {
+    s3.inject((method) => (method === "PUT" ? { kind: "slow-request", rate: 60_000 } : undefined));
+    await drill.guard(true);
+    try {
+      const { mirrors: started } = await fill<{ mirror: string; execution: { name: string } }>("--start");
+      assert.deepEqual(started.map(({ mirror }) => mirror).sort(), newMirrors);
+      const slow = started.find(({ mirror }) => mirror === slowMirror)!;
+      const began = await tasksOf(slow.execution.name, 10);
+      while (s3.seen.filter(({ method }) => method === "PUT").length < 3) await setTimeout(20);
+      const killed = began.slice(0, 3);
+      for (const { pid } of killed) process.kill(-pid, "SIGKILL");
+      s3.inject(() => undefined);
+      for (;;) {
+        const { mirrors } = await fill<{ execution: { state: string; retried: number; mirror: string } }>("--status");
+        const states = mirrors.map(({ execution }) => execution.state);
+        if (states.includes("running")) continue;
+        assert.deepEqual(new Set(states), new Set(["succeeded"]), JSON.stringify(mirrors));
+        // Those that were killed, at least: another may have failed in the slow region as well.
+        const { retried = 0 } = mirrors.find(({ execution }) => execution.mirror === slowMirror)?.execution ?? {};
+        assert.ok(retried >= killed.length, `${retried}`);
+        break;
+      }
+    } finally {
+      await drill.guard(false);
+    }
+  });
+
+  it("they are complete and equal, and the next deployment finds nothing left", async () => {
+    const wanted = wantedOf([promoting(project, () => true)]);
+    await assertProduction(drill, wanted, { images: 3, files: 5 });
+    const output = await drill.run("pulumi up");
+    assert.doesNotMatch(output, /left to `artifacts fill`/);
+    await drill.run("pulumi preview --expect-no-changes");
+    assert.equal(await sentTo(old()), newBucket);
+  });
+
+  /** Runs `artifacts fill`. @returns its JSON. */
+  async function fill<Mirror>(option: string): Promise<{ mirrors: readonly Mirror[] }> {
+    const { output } = await drill.runs(`npx artifacts fill --stack local ${option} --json 2>/dev/null`);
+    return JSON.parse(output) as { mirrors: readonly Mirror[] };
+  }
+
+  /** The processes of an execution's tasks: so many of them. */
+  async function tasksOf(execution: string, count: number): Promise<RecordedProcess[]> {
+    for (;;) {
+      const { children } = JSON.parse(await readFile(join(drill.folder, "cloud/pids.json"), "utf8")) as {
+        children: RecordedProcess[];
+      };
+      const found = children.filter(({ purpose }) => purpose.includes(`${execution} task `));
+      if (found.length >= count) return found;
+      await setTimeout(20);
+    }
+  }
+});
