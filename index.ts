@@ -24,7 +24,6 @@ import { signingSettings } from "./components/manifests/signing-settings.ts";
 import { trustSettings, verifiedBy } from "./components/manifests/trust-settings.ts";
 import { storageSettings } from "./components/mirrors/cdn-purges.ts";
 import { FillJob } from "./components/mirrors/fill-job.ts";
-import { fillRegions } from "./components/mirrors/fill-names.ts";
 import { awsBucketPatterns } from "./components/mirrors/mirror-names.ts";
 import { Mirrors } from "./components/mirrors/mirrors.ts";
 import { Monitoring } from "./components/monitoring/monitoring.ts";
@@ -38,7 +37,7 @@ import { Domain, DomainRecords, redirectorHosts } from "./components/serving/dom
 import { Redirector } from "./components/serving/redirector.ts";
 import { redirectorConfigArgs } from "./components/serving/redirector-config.ts";
 import { parseStackConfig, type StackConfig } from "./components/stack/config.ts";
-import { singleRegions } from "./components/stack/geography.ts";
+import { servingRegions } from "./components/stack/geography.ts";
 import { trimSdkStartup } from "./components/stack/sdk-startup.ts";
 import { stackRules } from "./components/staging/stack-rules.ts";
 import { StagingArea } from "./components/staging/staging-area.ts";
@@ -74,7 +73,7 @@ const fillJob =
     : new FillJob("fill", {
         project: config.project,
         googlePrefix: config.googlePrefix,
-        regions: fillRegions(config.gcpRegions),
+        regions: servingRegions(config.gcpRegions),
         awsAccount: config.awsAccount,
         awsBuckets: awsBucketPatterns(config),
         deployer: identities.deploy,
@@ -257,7 +256,7 @@ const redirector = new Redirector("redirector", {
   googlePrefix: config.googlePrefix,
   vanityHost: config.vanityHost,
   archive: config.archive,
-  regions: [config.gcpRegions[0], ...singleRegions(config.gcpRegions.slice(1))],
+  regions: servingRegions(config.gcpRegions),
   mirrors: mirrors.addresses,
   instances: config.instances,
   addresses: domain.addresses,

@@ -5,11 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { storeMirrors } from "../mirrors/bucket-mirrors.ts";
-import { fillBucket, fillRegions } from "../mirrors/fill-names.ts";
+import { fillBucket } from "../mirrors/fill-names.ts";
 import { nearestRegion } from "../mirrors/nearest-mirrors.ts";
 import { putObject } from "../promotion/storage/small-object.ts";
 import { openStorage } from "../promotion/storage/storage.ts";
 import type { StackConfig } from "../stack/config.ts";
+import { servingRegions } from "../stack/geography.ts";
 import { asking } from "./command.ts";
 import { type FillExecution, fillExecutions, orderFolder, runFillJob } from "./fill-executions.ts";
 import { fillOrderOf } from "./fill-order.ts";
@@ -31,7 +32,7 @@ export type FillSettings = Pick<
 
 /** The region whose job fills a mirror: its own, else the nearest that has a job. */
 export function fillRegionOf({ gcpRegions }: Pick<FillSettings, "gcpRegions">, mirror: string): string {
-  return nearestRegion(mirror, fillRegions(gcpRegions)).name;
+  return nearestRegion(mirror, servingRegions(gcpRegions)).name;
 }
 
 /** Whether the keys of a mirror are in the environment of whoever runs a command: a job's tasks do not have them. */

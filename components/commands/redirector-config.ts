@@ -2,7 +2,7 @@ import { Command, Option } from "@commander-js/extra-typings";
 import { parseConfig } from "../../redirector/config.ts";
 import { mirrorAddresses } from "../mirrors/mirror-names.ts";
 import { mirrorsConfig, redirectorConfigArgs, regionConfig } from "../serving/redirector-config.ts";
-import { regions } from "../stack/geography.ts";
+import { regions, servingRegions } from "../stack/geography.ts";
 import { CommandError } from "./command.ts";
 import { printResult } from "./output.ts";
 import { stackConfig } from "./stack-config.ts";
@@ -18,13 +18,13 @@ export const redirectorConfigCommand = new Command("redirector-config")
   .option("--config-file <file>", "its file, where it is another one")
   .option(
     "--near <region>",
-    "the region of Google Cloud or AWS that it runs near to (default the first of artifacts:gcpRegions)",
+    "the region of Google Cloud or AWS that it runs near to (default the first of artifacts:gcpRegions that is no multi-region)",
   )
   .addOption(new Option("--without <cloud>", "leave out the mirrors in this cloud").choices(["gcp", "aws"]))
   .option("--trusted-hops <number>", "addresses that your proxies append to X-Forwarded-For after the client's", "0")
   .action(async (values) => {
     const config = await stackConfig(values.stack, values.configFile);
-    const near = regions.find(({ name }) => name === (values.near ?? config.gcpRegions[0].name));
+    const near = regions.find(({ name }) => name === (values.near ?? servingRegions(config.gcpRegions)[0].name));
     if (near === undefined)
       throw new CommandError(`--near ${values.near}: must be the name of a region of Google Cloud or AWS`);
     const args = redirectorConfigArgs(config);

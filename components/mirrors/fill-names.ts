@@ -1,5 +1,3 @@
-import { type Region, singleRegions } from "../stack/geography.ts";
-
 /** Name of the Cloud Run job, in each region. */
 export const fillJobName = "artifacts-fill";
 
@@ -15,9 +13,4 @@ export const fillRoleName = "artifacts-fill";
 /** Name of the bucket with the program and the orders. */
 export function fillBucket(googlePrefix: string): string {
   return `${googlePrefix}-fill`;
-}
-
-/** The regions that have the job: a multi-region runs nothing, its mirrors are filled from the nearest of these. */
-export function fillRegions([first, ...others]: readonly [Region, ...Region[]]): readonly [Region, ...Region[]] {
-  return [first, ...singleRegions(others)];
 }

@@ -80,7 +80,7 @@ export interface StackConfig {
   readonly manifests: string;
   /** The built redirector, relative to the program. */
   readonly archive: string;
-  /** Regions of Google Cloud, and multi-regions after the first; the first holds the canonical mirrors. */
+  /** Regions and multi-regions of Google Cloud, at least one of them a region; the first holds the canonical mirrors. */
   readonly gcpRegions: readonly [Region, ...Region[]];
   readonly awsRegions: readonly Region[];
   /** Names of this stack's regions whose buckets are image mirrors, beside the repositories in Artifact Registry. */
@@ -431,12 +431,9 @@ function conflicts({ artifacts, aws, gcp }: SomeSettings): string[] {
     errors.push(`artifacts:minInstances: ${minInstances} must not exceed maxInstances, ${maxInstances}`);
   }
   if (gcpRegions !== undefined) {
-    if (gcpRegions[0]?.members !== undefined) {
-      errors.push(
-        `artifacts:gcpRegions[0]: ${JSON.stringify(gcpRegions[0].name)} is a multi-region: name a region first, in which a redirector runs`,
-      );
-    }
     const served = singleRegions(gcpRegions).map((region) => region.name);
+    if (gcpRegions.length > 0 && served.length === 0)
+      errors.push("artifacts:gcpRegions: has only multi-regions: name a region too, in which a redirector runs");
     for (const [name, min] of Object.entries(artifacts.minInstancesByRegion ?? {})) {
       if (!served.includes(name)) errors.push(`artifacts:minInstancesByRegion: ${unlisted(name, served)}`);
       if (maxInstances !== undefined && min > maxInstances) {

@@ -144,6 +144,13 @@ export function singleRegions(list: readonly Region[]): Region[] {
   return list.filter(({ members }) => members === undefined);
 }
 
+/** The regions of a stack in which redirectors and jobs run, in their order. */
+export function servingRegions(list: readonly Region[]): readonly [Region, ...Region[]] {
+  const [first, ...others] = singleRegions(list);
+  if (first === undefined) throw new Error("no region in which a redirector runs"); // the stack's config is refused before
+  return [first, ...others];
+}
+
 function of(cloud: Cloud, rows: readonly (readonly [string, string, number, number])[]): Region[] {
   return rows.map(([name, place, latitude, longitude]) => ({ cloud, name, place, latitude, longitude }));
 }

@@ -52,3 +52,17 @@ it("multi-regions have a repository and a bucket in their location, no redirecto
   assert.match(String(images.inputs["mirrors"]), /^images-us-central1 \S+\nimages-europe \S+\n$/);
   assert.match(String(images.inputs["unplaced"]), /^images-asia \S+\n$/);
 });
+
+it("a multi-region may be the canonical mirror: what runs is in the stack's regions", async () => {
+  const { resources } = await runProgram(
+    { ...config, "artifacts:gcpRegions": ["us", "europe-west1"], "artifacts:awsRegions": [] },
+    manifests,
+  );
+  const of = (type: string) => resources.filter((one) => one.type === type);
+  assert.deepEqual(
+    of("gcp:cloudrunv2/service:Service").map(({ inputs }) => inputs["location"]),
+    ["europe-west1"],
+  );
+  const images = of("promotion:index:PromotedImages").find(({ name }) => name === "full")!;
+  assert.match(String(images.inputs["mirrors"]), /^images-us \S+\nimages-europe-west1 \S+\n$/);
+});

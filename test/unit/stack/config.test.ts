@@ -664,15 +664,17 @@ describe("a multi-region", () => {
     );
   });
 
-  it("is not the first, and runs no redirector", () => {
+  it("may be the first, but not without a region, and runs no redirector", () => {
+    const { gcpRegions } = accepted({ ...least, "artifacts:gcpRegions": ["us", "europe-west1"] });
+    assert.equal(gcpRegions[0]!.name, "us");
     assert.deepEqual(
       refused({
         ...least,
-        "artifacts:gcpRegions": ["us", "europe-west1"],
+        "artifacts:gcpRegions": ["us", "europe"],
         "artifacts:minInstancesByRegion": { us: 1 },
       }),
       [
-        'artifacts:gcpRegions[0]: "us" is a multi-region: name a region first, in which a redirector runs',
+        "artifacts:gcpRegions: has only multi-regions: name a region too, in which a redirector runs",
         'artifacts:minInstancesByRegion: "us" is not among this stack\'s regions',
       ],
     );
