@@ -77,7 +77,7 @@ export type CostedStack = Pick<StackConfig, "gcpRegions" | "awsRegions" | "insta
   >;
 
 /** Alerts of components/monitoring without the one on sent bytes and those on fills, and the bytes of the two log lines of a request that is logged. */
-const alerts = 16;
+const alerts = 17;
 const alertsOfCdn = 2;
 const loggedBytes = 1700;
 

@@ -58,7 +58,7 @@ export const syncCommand = withProduction(
       }
       // Also what earlier runs left: the mirror may be as it should be, and its CDN not.
       if (how.repair === "do")
-        for (const line of await purgeCaches(production.storage, signal)) printError(`warning: ${line}`);
+        for (const { line } of await purgeCaches(production.storage, signal)) printError(`warning: ${line}`);
     });
     printJson({ mirror, repairs });
     process.exitCode = repairs.every(({ failures }) => failures.length === 0) ? exitCodes.ok : exitCodes.error;

@@ -46,6 +46,7 @@ const withoutRanges = "redirector_without_ranges";
 /** What `deploy` writes of each promotion (components/promotion/provider/run-record.ts). */
 const promotions = "artifacts_promotions";
 const latePromotions = "artifacts_promotions_late";
+const failedPurges = "artifacts_purges_failed";
 export const failedPromotions = "artifacts_promotions_failed";
 export const promotionSeconds = "artifacts_promotion_seconds";
 export const mirroredBytes = "artifacts_mirrored_bytes";
@@ -132,6 +133,21 @@ export const logMetrics: readonly LogMetric[] = [
     name: mirrorLag,
     description: "Seconds by which each mirror was done later than the first",
     sum: "lagSeconds",
+  },
+  {
+    name: failedPurges,
+    description: "Runs of a project that could not purge a CDN of what they replaced or removed",
+    filter: (project) => ofPromotions(project, "purge-failed"),
+    labels: { cdn: "cdn" },
+    alert: {
+      displayName: "A CDN could not be purged",
+      severity: "WARNING",
+      documentation:
+        "It may serve what a promotion replaced or removed: tags, lists and mutable files for a minute, what was removed by digest for as long as it keeps it. The warning of the run says why: a token that has expired or is not in the environment, a missing right, an API that is out. The next run of any project purges what is left; `npm run sync` does so at once. See the runbook. This alert ends an hour after the last failed purge.",
+      condition: "A failed purge in the last hour",
+      query: `sum by (cdn) (increase(${inPromql(failedPurges, "global")}[1h])) > 0`,
+      lastsSeconds: 0,
+    },
   },
   {
     name: redirects,

@@ -21,6 +21,7 @@ const ranElsewhere: Readonly<Record<string, string>> = {
   "What is the matter": "test/rehearsal/rehearsal.test.ts",
   "Filling a region": "test/contract/audit-sync.test.ts",
   "A fill fails or stands still": "test/contract/fill-start.test.ts",
+  "A CDN could not be purged": "test/contract/object-store-mirrors/cdn.test.ts",
   "A redirector anywhere": "test/contract/object-store-mirrors/redirector.test.ts",
 };
 

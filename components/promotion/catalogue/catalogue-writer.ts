@@ -8,6 +8,7 @@ import { KeyedLock } from "../run/keyed-lock.ts";
 import { attachmentMemory } from "../run/limits.ts";
 import type { Progress, StorageSettings } from "../run/request.ts";
 import { Storages } from "../run/storages.ts";
+import { unpurged } from "../run/unpurged.ts";
 import { BucketAbsent } from "../storage/bucket.ts";
 import { openStorage, type Storage } from "../storage/storage.ts";
 import { type CachedEntry, noCachedEntry, readCachedEntry } from "./cached-entry.ts";
@@ -78,7 +79,7 @@ export function catalogueWriter(signal: AbortSignal, options: TransportOptions =
           // What could not be described is missing in every mirror.
           incomplete: described.failures.length > 0 ? mirrors.map(({ name }) => name) : written.incomplete,
           failures: [...described.failures, ...written.failures],
-          warnings: await dependencies.storage(request.storage).purge(signal),
+          ...unpurged(await dependencies.storage(request.storage).purge(signal)),
           summary: `catalogue: ${count}, ${mirrors.length} mirror${mirrors.length === 1 ? "" : "s"}`,
         };
       }),
@@ -87,8 +88,8 @@ export function catalogueWriter(signal: AbortSignal, options: TransportOptions =
         const mirrors = dependencies.mirrors(request);
         const { documents } = await findCachedEntry(request.project, mirrors, signal);
         const written = await write(emptyEntry(request.project), documents, mirrors, request);
-        const warnings = await dependencies.storage(request.storage).purge(signal);
-        return { ...written, warnings, document: "", summary: `catalogue: removed from ${mirrors.length} mirrors` };
+        const failed = unpurged(await dependencies.storage(request.storage).purge(signal));
+        return { ...written, ...failed, document: "", summary: `catalogue: removed from ${mirrors.length} mirrors` };
       }),
     unlist: (request) =>
       entries.with(request.project, async () => {

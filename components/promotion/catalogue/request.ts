@@ -59,6 +59,8 @@ export interface EntryOutcome {
   readonly failures: readonly string[];
   /** CDNs that may still serve what was there before, one line each. */
   readonly warnings?: readonly string[];
+  /** Addresses of those CDNs. */
+  readonly unpurged?: readonly string[];
   /** One line: what was described and written. */
   readonly summary: string;
 }

@@ -3,7 +3,7 @@ import { measure, readAll } from "../blobs/fan-out.ts";
 import { WeightedSemaphore } from "../http/weighted-semaphore.ts";
 import { type CircuitBreaker, GivenUpError } from "../run/circuit-breaker.ts";
 import { fileLookups, fileMemory, leastFileMemory } from "../run/limits.ts";
-import type { StorageSettings } from "../run/request.ts";
+import type { FailedPurge, StorageSettings } from "../run/request.ts";
 import { Storages } from "../run/storages.ts";
 import { type Bucket, BucketAbsent, type BucketAddress, chunkBytes, type Stored } from "../storage/bucket.ts";
 import { openStorage } from "../storage/storage.ts";
@@ -144,8 +144,8 @@ export function openBucket(settings: StorageSettings, address: BucketAddress): B
   return storages.at(settings).open(address);
 }
 
-/** Purges from the CDNs of these stores what was replaced or removed. @returns why it could not, one line each. */
-export async function purgeCaches(settings: StorageSettings, signal: AbortSignal): Promise<readonly string[]> {
+/** Purges from the CDNs of these stores what was replaced or removed. @returns those that it could not purge. */
+export async function purgeCaches(settings: StorageSettings, signal: AbortSignal): Promise<readonly FailedPurge[]> {
   return await storages.at(settings).purge(signal);
 }
 

@@ -8,6 +8,7 @@ import { causeOf } from "../http/errors.ts";
 import { progressLine } from "../run/progress.ts";
 import { fileMirrorsSchema, signingSchema, storageSchema, trustSchema } from "./kinds.ts";
 import { fingerprint, packLines, unpackLines } from "./packed-lines.ts";
+import { keepFailedPurges } from "./run-record.ts";
 
 /** The resource type of one project's entry in the catalogue. */
 export const catalogueEntryType = "promotion:index:CatalogueEntry";
@@ -106,6 +107,7 @@ export function catalogueProvider(log: ResourceLog, open = openCatalogue): Resou
     async delete({ urn, oldInputs }) {
       const outcome = await (await opened()).withdraw(requestOf(oldInputs, nothing));
       for (const warning of outcome.warnings ?? []) await log.lasting(urn, "warning", warning);
+      keepFailedPurges(String(oldInputs["project"]), outcome, process.env);
       if (outcome.failures.length > 0) throw new Error(outcome.failures.join("\n"));
       await log.lasting(urn, "info", outcome.summary);
     },
@@ -144,6 +146,7 @@ export function catalogueProvider(log: ResourceLog, open = openCatalogue): Resou
     const outcome = await (await opened()).publish(requestOf(inputs, lines), anew, report);
     const outputs = outputsOf(outcome);
     for (const warning of outcome.warnings ?? []) await log.lasting(urn, "warning", warning);
+    keepFailedPurges(String(inputs["project"]), outcome, process.env);
     if (outcome.failures.length > 0) {
       const reasons = [...outcome.failures, `${outcome.summary}; the next \`pulumi up\` resumes`];
       // A mirror may still have what was described before, and the next run knows nothing of what this process promoted.

@@ -16,7 +16,7 @@ import { leftToFill, perhapsFilled, stillFilling, withLeft } from "./left-to-fil
 import { progressFile } from "./overall-progress.ts";
 import { packLines, unpackLines } from "./packed-lines.ts";
 import { asPlanned, plannedFills, withoutPlanned } from "./planned-fills.ts";
-import { keepRecord, lastRunOutput, packRecord, RunRecorder } from "./run-record.ts";
+import { keepFailedPurges, keepRecord, lastRunOutput, packRecord, RunRecorder } from "./run-record.ts";
 
 /**
  * The provider of the promotion resources: a thin shell around the engine of promotion.
@@ -152,6 +152,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
         remove({ ...previous, request }, context(urn, "removing:", beforeRemoval)),
       );
       for (const warning of outcome.warnings ?? []) await log.lasting(urn, "warning", warning);
+      keepFailedPurges(request.project, outcome, process.env);
       const left = await beforeRemoval(); // again, for the steps that failed before
       const failures = [...outcome.failures, ...left];
       if (failures.length > 0) throw new Error(some(failures).join("\n"));
@@ -184,6 +185,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       promote(request, previous, context(urn, "promoting:", beforeRemoval, recorder)),
     );
     for (const warning of ended.warnings ?? []) await log.lasting(urn, "warning", warning);
+    keepFailedPurges(request.project, ended, process.env);
     const record = recorder.ended(request.project, kind.text, ended, Object.keys(left));
     keepRecord(record, process.env);
     const outcome = { ...ended, incomplete: withLeft(ended.incomplete, left) };

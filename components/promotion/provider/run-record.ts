@@ -134,10 +134,27 @@ export function recordLines({ mirrors, ...run }: RunRecord): string[] {
 
 /** Appends a record to the file that ARTIFACTS_RECORDS names, if any. */
 export function keepRecord(record: RunRecord | undefined, environment: NodeJS.ProcessEnv): void {
+  if (record !== undefined) appendLines(recordLines(record), environment);
+}
+
+/** Appends a line for each CDN that a run of a project could not purge, which a metric counts (components/monitoring/log-metrics.ts). */
+export function keepFailedPurges(
+  project: string,
+  { unpurged = [] }: Pick<Outcome, "unpurged">,
+  environment: NodeJS.ProcessEnv,
+): void {
+  const time = new Date().toISOString();
+  const lines = unpurged.map((cdn) =>
+    JSON.stringify({ time, event: "purge-failed", project, cdn, message: `${project}: ${cdn} could not be purged` }),
+  );
+  if (lines.length > 0) appendLines(lines, environment);
+}
+
+function appendLines(lines: readonly string[], environment: NodeJS.ProcessEnv): void {
   const file = environment["ARTIFACTS_RECORDS"];
-  if (record === undefined || file === undefined || file === "") return;
+  if (file === undefined || file === "") return;
   try {
-    appendFileSync(file, `${recordLines(record).join("\n")}\n`);
+    appendFileSync(file, `${lines.join("\n")}\n`);
   } catch {
     // What is measured is no part of the work.
   }

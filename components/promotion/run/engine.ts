@@ -5,6 +5,7 @@ import { sumOf } from "./mirror-run.ts";
 import type { PromotionRun } from "./promotion-run.ts";
 import type {
   Context,
+  FailedPurge,
   Inventory,
   InventoryRun,
   MirrorProgress,
@@ -25,6 +26,7 @@ import {
   withDeparture,
   withUnplaced,
 } from "./unplaced-mirrors.ts";
+import { unpurged } from "./unpurged.ts";
 
 /** What is promoted: images, or files. */
 export interface ContentKind<Request, Plan extends { readonly errors: readonly string[] }, Run extends PromotionRun>
@@ -44,8 +46,8 @@ export interface ContentKind<Request, Plan extends { readonly errors: readonly s
   takeInventory(request: Request, context: Context): Promise<Inventory>;
   /** The mirrors that a run writes and the last one did not have, as far as their grants take time. */
   newMirrors(run: Run, previous: Previous<Request> | undefined): readonly NewMirror[];
-  /** Purges from CDNs what runs have replaced or removed. @returns why it could not, one line each. */
-  purge(request: Request, signal: AbortSignal): Promise<readonly string[]>;
+  /** Purges from CDNs what runs have replaced or removed. @returns those that it could not purge. */
+  purge(request: Request, signal: AbortSignal): Promise<readonly FailedPurge[]>;
 }
 
 /** Starts steps that may run at the same time. Which steps depends on the findings of the phases before. */
@@ -110,11 +112,11 @@ export function promotionOf<
       if (awaitGrants) await waits.untilTheyHold(kind.newMirrors(run, previous), awaitGrants, signal);
       await carryOut(kind.phases(run), context);
     });
-    let warnings: readonly string[] = [];
+    let failed: readonly FailedPurge[] = [];
     await untilAborted(context.signal, async () => {
-      warnings = await kind.purge(request, context.signal);
+      failed = await kind.purge(request, context.signal);
     });
-    return { ...run.outcome(), ...(warnings.length > 0 && { warnings }) };
+    return { ...run.outcome(), ...unpurged(failed) };
   };
   // Each run has a fair share of the process's limits.
   const promote: PromoteRun<Request> = (...args) => inShare({}, () => promoteNow(...args));

@@ -21,6 +21,14 @@ export interface StorageSettings {
   readonly purges?: readonly CdnPurge[] | undefined;
 }
 
+/** A CDN that could not be purged. */
+export interface FailedPurge {
+  /** Its address, as clients have it. */
+  readonly cdn: string;
+  /** One line that says why, and what happens next. */
+  readonly line: string;
+}
+
 /** A CDN in front of a bucket, and how it is told to forget what it keeps of it. */
 export interface CdnPurge {
   readonly kind: "gcs" | "s3";
@@ -221,6 +229,8 @@ export interface Outcome {
   readonly attached?: string;
   /** What did not succeed beside the mirrors, one line each: a CDN that still keeps what was replaced. Absent: nothing. */
   readonly warnings?: readonly string[];
+  /** Addresses of those CDNs. Absent: none. */
+  readonly unpurged?: readonly string[];
   /** Of images: the digests that it brought to some mirror, or brought attachments of. */
   readonly copied?: ReadonlySet<string>;
 }

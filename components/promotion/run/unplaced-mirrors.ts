@@ -119,6 +119,7 @@ export async function withUnplaced<Request extends PlacedRequest>(
 
 /** The outcome of a run, and of the departure that followed it. */
 export function withDeparture(outcome: Outcome, left: Outcome): Outcome {
+  const unpurged = [...new Set([...(outcome.unpurged ?? []), ...(left.unpurged ?? [])])];
   const warnings = [...new Set([...(outcome.warnings ?? []), ...(left.warnings ?? [])])];
   return {
     ...outcome,
@@ -126,6 +127,7 @@ export function withDeparture(outcome: Outcome, left: Outcome): Outcome {
     failures: [...outcome.failures, ...left.failures],
     summary: `${outcome.summary}; where it is not placed: ${left.summary}`,
     ...(warnings.length > 0 && { warnings }),
+    ...(unpurged.length > 0 && { unpurged }),
   };
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { causeOf } from "../http/errors.ts";
-import type { CdnPurge } from "../run/request.ts";
+import type { CdnPurge, FailedPurge } from "../run/request.ts";
 import { countOf } from "../text/count-of.ts";
 import { type Bucket, BucketAbsent, type Stored } from "./bucket.ts";
 import { createSmall } from "./small-object.ts";
@@ -54,7 +54,7 @@ export class PurgeQueue {
   #recording: Promise<unknown> = Promise.resolve();
   #sweeping: Promise<unknown> = Promise.resolve();
   #hasLooked = false;
-  #failed: { readonly line: string; readonly until: number } | undefined;
+  #failed: { readonly why: FailedPurge; readonly until: number } | undefined;
 
   /** @param bucket whose changes do not come back here. */
   constructor(purge: CdnPurge, bucket: Bucket, send: SendPurge) {
@@ -77,8 +77,8 @@ export class PurgeQueue {
     }
   }
 
-  /** Purges what has changed here, and what others left. @returns a line that says why it could not; undefined if it could, or there was nothing. */
-  async sweep(signal: AbortSignal): Promise<string | undefined> {
+  /** Purges what has changed here, and what others left. @returns why it could not; undefined if it could, or there was nothing. */
+  async sweep(signal: AbortSignal): Promise<FailedPurge | undefined> {
     const now = this.#sweeping.then(() => this.#sweep(signal));
     // An aborted one says nothing of the next.
     this.#sweeping = now.catch(() => {});
@@ -102,8 +102,8 @@ export class PurgeQueue {
     return { batch, recorded };
   }
 
-  async #sweep(signal: AbortSignal): Promise<string | undefined> {
-    if (this.#failed && performance.now() < this.#failed.until) return this.#failed.line;
+  async #sweep(signal: AbortSignal): Promise<FailedPurge | undefined> {
+    if (this.#failed && performance.now() < this.#failed.until) return this.#failed.why;
     const keys = new Set<string>();
     const started = performance.now();
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(longestPurge)]);
@@ -124,8 +124,9 @@ export class PurgeQueue {
       const what = keys.size === 0 ? "what is to be purged is unknown" : `${countOf(keys.size, "object")} not purged`;
       const line = `${this.#bucket.url}: the CDN ${this.#purge.url} may serve what was replaced or removed: ${what}: ${causeOf(error)}; the next run tries again`;
       const now = performance.now();
-      this.#failed = { line, until: now + rest * (now - started) };
-      return line;
+      const why = { cdn: this.#purge.url, line };
+      this.#failed = { why, until: now + rest * (now - started) };
+      return why;
     }
   }
 

@@ -1,4 +1,4 @@
-import type { CdnPurge, StorageSettings } from "../run/request.ts";
+import type { CdnPurge, FailedPurge, StorageSettings } from "../run/request.ts";
 import { type Bucket, type BucketAddress, bucketUrl, type StoreClient } from "./bucket.ts";
 import { PurgeQueue } from "./purge-queue.ts";
 import { purgedBucket } from "./purged-bucket.ts";
@@ -7,8 +7,8 @@ import { sendPurge } from "./send-purge.ts";
 /** Opens buckets. All buckets of a store share clients, connections and credentials. */
 export interface Storage {
   open(address: BucketAddress): Bucket;
-  /** Purges from the CDNs what was replaced or removed, also by runs that were killed. @returns why it could not, one line each. */
-  purge(signal: AbortSignal): Promise<readonly string[]>;
+  /** Purges from the CDNs what was replaced or removed, also by runs that were killed. @returns those that it could not purge. */
+  purge(signal: AbortSignal): Promise<readonly FailedPurge[]>;
   /** Closes idle connections. */
   close(): Promise<void>;
 }
@@ -46,7 +46,7 @@ export function openStorage(settings: StorageSettings): Storage {
     },
     async purge(signal) {
       const sweeps = (settings.purges ?? []).map((purge) => queueOf(purge, opened).sweep(signal));
-      return (await Promise.all(sweeps)).filter((line) => line !== undefined);
+      return (await Promise.all(sweeps)).filter((failed) => failed !== undefined);
     },
     async close() {
       for (const loaded of await Promise.allSettled(clients.values())) {

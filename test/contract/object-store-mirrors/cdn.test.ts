@@ -171,8 +171,9 @@ describeUnless(noNginx, "a CDN in front of a bucket", () => {
       body: '{"success":false,"errors":[{"code":10000,"message":"Authentication error"}]}',
     };
     const after = requestOf("later", `app:latest ${two.digest}\n`);
-    const { warnings = [] } = await promote(after, before);
+    const { warnings = [], unpurged } = await promote(after, before);
     cdn.refusal = undefined;
+    assert.deepEqual(unpurged, [cdn.url]);
     assert.equal(warnings.length, 1);
     assert.match(warnings[0]!, /^s3:\/\/images: the CDN .* may serve .* not purged: .*HTTP 403 .*Authentication error/);
     assert.ok(!warnings[0]!.includes(purgeToken));

@@ -4,7 +4,13 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { it } from "mocha";
-import { keepRecord, RunRecorder, recordLines } from "../../../../components/promotion/provider/run-record.ts";
+import { logMetrics } from "../../../../components/monitoring/log-metrics.ts";
+import {
+  keepFailedPurges,
+  keepRecord,
+  RunRecorder,
+  recordLines,
+} from "../../../../components/promotion/provider/run-record.ts";
 import { afterTest } from "../../../support/cleanup.ts";
 
 const mirror = (name: string, done: number, failed = 0, bytes = 0) => ({ name, total: 2, done, failed, bytes });
@@ -67,6 +73,28 @@ it("a run that leaves a mirror to a fill is not everywhere, and neither late nor
   assert.deepEqual([gone!["failed"], gone!["late"]], [1, 1]);
 });
 
+it("each CDN that could not be purged is a line, from which its metric takes the CDN", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "run-record-"));
+  afterTest(() => rm(folder, { recursive: true }));
+  const file = join(folder, "records");
+  keepFailedPurges("p", {}, { ARTIFACTS_RECORDS: file });
+  keepFailedPurges("p", { unpurged: ["https://a.example", "https://b.example"] }, { ARTIFACTS_RECORDS: file });
+  const lines = (await readFile(file, "utf8")).trim().split("\n");
+  const found = lines.map((line) => JSON.parse(line) as Record<string, string>);
+  assert.deepEqual(
+    found.map(({ event, project, cdn, message }) => [event, project, cdn, message]),
+    ["https://a.example", "https://b.example"].map((cdn) => [
+      "purge-failed",
+      "p",
+      cdn,
+      `p: ${cdn} could not be purged`,
+    ]),
+  );
+  const metric = logMetrics.find(({ name }) => name === "artifacts_purges_failed")!;
+  assert.match(metric.filter("demo"), /jsonPayload\.event="purge-failed"$/);
+  assert.deepEqual(metric.labels, { cdn: "cdn" });
+});
+
 it("is appended to the file that is named, and a file that cannot be written fails nothing", async () => {
   const folder = await mkdtemp(join(tmpdir(), "run-record-"));
   afterTest(() => rm(folder, { recursive: true }));
@@ -81,5 +109,6 @@ it("is appended to the file that is named, and a file that cannot be written fai
     ["promotion", "promotion-mirror", "promotion", "promotion-mirror"],
   );
   keepRecord(record, { ARTIFACTS_RECORDS: join(folder, "no/such/folder") });
+  keepFailedPurges("p", { unpurged: ["https://cdn"] }, { ARTIFACTS_RECORDS: join(folder, "no/such/folder") });
   keepRecord(record, {});
 });

@@ -64,7 +64,8 @@ const kind: ContentKind<Words, Words & { readonly errors: readonly string[] }, W
     previous
       ? []
       : [{ name: "new", address: "new", mayWrite: async () => said.push("asked whether it may write") > 0 }],
-  purge: async ({ mirrors }) => (cdn.failing === mirrors.length ? ["the CDN keeps it"] : []),
+  purge: async ({ mirrors }) =>
+    cdn.failing === mirrors.length ? [{ cdn: "https://cdn", line: "the CDN keeps it" }] : [],
 };
 const promotion = promotionOf(kind, new GrantWaits());
 
@@ -98,7 +99,7 @@ it("a CDN that cannot be purged is a warning, and no failure", async () => {
   const outcome = await run({ add: ["a"], remove: [] }).finally(() => {
     cdn.failing = 0;
   });
-  assert.deepEqual([outcome.warnings, outcome.failures], [["the CDN keeps it"], []]);
+  assert.deepEqual([outcome.warnings, outcome.unpurged, outcome.failures], [["the CDN keeps it"], ["https://cdn"], []]);
   assert.equal((await run({ add: ["a"], remove: [] })).warnings, undefined);
 });
 
@@ -115,7 +116,7 @@ it("a project leaves mirrors after the others have all, also by a fill; a CDN th
   const left = await promotion.promote(request, previous, context).finally(() => {
     cdn.failing = 0;
   });
-  assert.deepEqual([left.incomplete, left.warnings], [{}, ["the CDN keeps it"]]);
+  assert.deepEqual([left.incomplete, left.warnings, left.unpurged], [{}, ["the CDN keeps it"], ["https://cdn"]]);
   assert.deepEqual(said, ["add a", "add a", "remove a"]);
 });
 
