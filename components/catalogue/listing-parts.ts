@@ -15,7 +15,7 @@ const longestPart = 512 * 1024;
 const bitsOfHash = 32;
 
 /** Parts by the bits that the hashes of their lines begin with. */
-export type Parts = ReadonlyMap<string, string>;
+export type PartsByBits = ReadonlyMap<string, string>;
 
 /** Lines of some projects: each project's lines as one text. */
 export type Blocks = ReadonlyMap<string, string>;
@@ -29,7 +29,7 @@ export function projectBits(project: string): string {
  * Divides the lines of projects whose hashes begin with `bits` into parts. Lines of a part are sorted by project, and within a project as they were.
  * @param folderOf the folder that all files of a project are in, ending with a slash.
  */
-export function divideLines(bits: string, blocks: Blocks, folderOf: (project: string) => string): Parts {
+export function divideLines(bits: string, blocks: Blocks, folderOf: (project: string) => string): PartsByBits {
   const units = [...blocks]
     .filter(([, text]) => text !== "")
     .sort(([a], [b]) => (a < b ? -1 : 1))

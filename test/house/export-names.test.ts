@@ -14,6 +14,7 @@ const sameThing: Record<string, readonly string[]> = {
     "ImageDetails",
     "ImageVersion",
     "IndexEntry",
+    "ListingDocument",
     "ProjectDocument",
     "ProofSigner",
     "RecentDocument",

@@ -6,7 +6,7 @@ import type {
   RecentDocument,
   ReleaseDetails,
 } from "./documents.ts";
-import { joinParts } from "./join-parts.ts";
+import { joinListing } from "./join-listing.ts";
 import { PlatformLines } from "./platforms.ts";
 import { Listing } from "./search.ts";
 import type { RedirectorStatus } from "./views/status.ts";
@@ -52,7 +52,7 @@ export async function loadRelease(project: string, release: string): Promise<Rel
 
 /** All tags, digests and files. The largest document, so only the search loads it. */
 export function loadListing(): Promise<Listing> {
-  return keep("listing", async () => new Listing(joinParts(await loadParts("listing"))));
+  return keep("listing", async () => new Listing(joinListing(await loadParts("listing"))));
 }
 
 /**

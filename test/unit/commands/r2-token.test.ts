@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, before, beforeEach, describe, it } from "mocha";
@@ -64,38 +65,7 @@ describe("artifacts r2-token", () => {
   before(async () => {
     await writeFile(join(folder, "gh"), gh);
     await chmod(join(folder, "gh"), 0o755);
-    cloudflare = await serveOnLoopback(async (request, response) => {
-      const url = new URL(request.url ?? "/", "http://cloudflare");
-      requests.push(`${request.method} ${url.pathname}${url.search}`);
-      let body = "";
-      for await (const chunk of request) body += String(chunk);
-      const answer = (status: number, result: unknown) => {
-        response.writeHead(status, { "content-type": "application/json" });
-        response.end(JSON.stringify({ success: status < 400, result }));
-      };
-      assert.equal(request.headers.authorization, "Bearer of-an-owner");
-      const [, id] = new RegExp(`^/client/v4/accounts/${account}/tokens(?:/(\\w+))?$`).exec(url.pathname) ?? [];
-      if (request.method === refuses) return answer(403, "no permission");
-      if (request.method === "POST") {
-        const value = `value-of-${++made}-${"x".repeat(32)}`;
-        const token = {
-          ...(JSON.parse(body) as Pick<Token, "name" | "policies">),
-          id: String(made).padStart(32, "0"),
-          value,
-          issued_on: new Date().toISOString(),
-        };
-        tokens.push(token);
-        return answer(200, token);
-      }
-      if (request.method === "DELETE") {
-        tokens = tokens.filter((token) => token.id !== id);
-        return answer(200, { id });
-      }
-      const [size, page] = [Number(url.searchParams.get("per_page")), Number(url.searchParams.get("page"))];
-      assert.ok(size >= 5 && size <= 50, "what Cloudflare lists at once");
-      const listed = tokens.map(({ value: _, ...token }) => token).slice((page - 1) * size, page * size);
-      answer(200, listed);
-    });
+    cloudflare = await serveOnLoopback((request, response) => void answer(request, response));
     await writeConfig("");
   });
   after(() => rm(folder, { recursive: true }));
@@ -274,4 +244,38 @@ function run(...args: readonly (string | Readonly<Record<string, string>>)[]): P
     ...args.filter((arg) => typeof arg === "object"),
   ) as Record<string, string>;
   return runArtifacts(["r2-token", ...args.filter((arg) => typeof arg === "string")], { cwd: folder, env });
+}
+
+/** Cloudflare's API. */
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url ?? "/", "http://cloudflare");
+  requests.push(`${request.method} ${url.pathname}${url.search}`);
+  let body = "";
+  for await (const chunk of request) body += String(chunk);
+  const say = (status: number, result: unknown) => {
+    response.writeHead(status, { "content-type": "application/json" });
+    response.end(JSON.stringify({ success: status < 400, result }));
+  };
+  assert.equal(request.headers.authorization, "Bearer of-an-owner");
+  const [, id] = new RegExp(`^/client/v4/accounts/${account}/tokens(?:/(\\w+))?$`).exec(url.pathname) ?? [];
+  if (request.method === refuses) return say(403, "no permission");
+  if (request.method === "POST") {
+    const value = `value-of-${++made}-${"x".repeat(32)}`;
+    const token = {
+      ...(JSON.parse(body) as Pick<Token, "name" | "policies">),
+      id: String(made).padStart(32, "0"),
+      value,
+      issued_on: new Date().toISOString(),
+    };
+    tokens.push(token);
+    return say(200, token);
+  }
+  if (request.method === "DELETE") {
+    tokens = tokens.filter((token) => token.id !== id);
+    return say(200, { id });
+  }
+  const [size, page] = [Number(url.searchParams.get("per_page")), Number(url.searchParams.get("page"))];
+  assert.ok(size >= 5 && size <= 50, "what Cloudflare lists at once");
+  const listed = tokens.map(({ value: _, ...token }) => token).slice((page - 1) * size, page * size);
+  say(200, listed);
 }

@@ -1,5 +1,5 @@
 /** Joins the parts of the listing. Parts have the projects as their hashes fall; the page shows projects by name. */
-export function joinParts(texts: readonly string[]): string {
+export function joinListing(texts: readonly string[]): string {
   const blocks = texts.flatMap(projectsIn);
   return blocks
     .sort((a, b) => (a.project < b.project ? -1 : a.project > b.project ? 1 : 0))
