@@ -1,4 +1,3 @@
-import { fillJobName } from "../mirrors/fill-names.ts";
 import { inPromql, type LogMetric } from "./log-metrics.ts";
 
 export const filledBytes = "artifacts_fill_bytes";
@@ -9,12 +8,15 @@ const fillProgress = "artifacts_fill_progress";
 /** Hours without anything brought after which somebody is told. A task looks at what is there first, which takes minutes. */
 const idleHours = 3;
 
+/** As the program names the job in each region. */
+const job = "artifacts-fill";
+
 /** The lines that the tasks of a fill write (components/commands/fill-log.ts), whose numbers are those since the line before. */
-const task = `resource.type="cloud_run_job" resource.labels.job_name="${fillJobName}" jsonPayload.event=~"^fill"`;
+const task = `resource.type="cloud_run_job" resource.labels.job_name="${job}" jsonPayload.event=~"^fill"`;
 
 /** What Cloud Run itself measures of the job (Google Cloud metrics, "run"): a task that was killed writes no line. */
 const ofJob = (metric: string, more = "") =>
-  `run_googleapis_com:job_${metric}{monitored_resource="cloud_run_job",job_name="${fillJobName}"${more}}`;
+  `run_googleapis_com:job_${metric}{monitored_resource="cloud_run_job",job_name="${job}"${more}}`;
 const running = `max by (location) (max_over_time(${ofJob("running_executions")}[10m])) > 0`;
 
 /** Metrics of fills, where deployments leave mirrors to them. */

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { FillLog } from "../../../components/commands/fill-log.ts";
+import { fillJobName } from "../../../components/mirrors/fill-names.ts";
 import { fillMetrics } from "../../../components/monitoring/fill-metrics.ts";
 import { inPromql, logMetrics } from "../../../components/monitoring/log-metrics.ts";
 import { RunRecorder, recordLines } from "../../../components/promotion/provider/run-record.ts";
@@ -72,7 +73,7 @@ function filled(failures: readonly string[]): { jsonPayload: object }[] {
   log.ended({ wanted: 9, missing: 3, done: 2, bytes: 5, failures, warnings: ["w"] });
   return lines.map((line) => {
     const { severity: _, ...jsonPayload } = JSON.parse(line) as Record<string, unknown>;
-    const labels = { job_name: "artifacts-fill", location: "us-central1" };
+    const labels = { job_name: fillJobName, location: "us-central1" };
     return { resource: { type: "cloud_run_job", labels }, jsonPayload };
   });
 }
@@ -125,6 +126,8 @@ it("metrics of a fill: what its tasks brought, found missing and could not bring
   const brought = { artifacts_fill_bytes: 1, artifacts_fill_missing: 1, artifacts_fill_progress: 1 };
   assert.deepEqual(countsOf(filled([])), brought);
   assert.deepEqual(countsOf(filled(["images-a: broke"])), { ...brought, artifacts_fill_failures: 1 });
+  for (const { alert } of fillMetrics)
+    assert.ok(alert === undefined || alert.query.includes(`job_name="${fillJobName}"`), "the job's own metrics");
   for (const { name, filter, labels = {}, sum } of fillMetrics)
     for (const { jsonPayload } of filled(["broke"]).filter((line) => matches(filter("demo"), line)))
       for (const field of [...Object.values(labels), ...(sum === undefined ? [] : [sum])])
