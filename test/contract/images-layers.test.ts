@@ -8,7 +8,7 @@ import { InterruptedError } from "../../components/promotion/http/errors.ts";
 import { imagePromotion } from "../../components/promotion/images/images.ts";
 import { LayerReferences } from "../../components/promotion/images/layer-references.ts";
 import type { Blob } from "../../components/promotion/oci/blobs.ts";
-import type { Context, ImagesRequest } from "../../components/promotion/run/request.ts";
+import type { Context, ImagesRequest, LayerMirror } from "../../components/promotion/run/request.ts";
 import type { Bucket } from "../../components/promotion/storage/bucket.ts";
 import { crc32c, encodeCrc32c } from "../../components/promotion/storage/crc32c.ts";
 import { openStorage, type Storage } from "../../components/promotion/storage/storage.ts";
@@ -90,6 +90,37 @@ describe("layers in S3", () => {
       assert.ok(!held.includes(sha256(large)));
     }
     await promotion.remove({ request: requestTwo, incomplete: {} }, context);
+    for (const bucket of ["layers-a", "layers-b"]) assert.deepEqual(await keys(bucket, "containers/"), []);
+  });
+
+  it("a project that leaves a bucket of layers takes its own layers along, while its registries and other buckets keep theirs", async () => {
+    const [shared, own] = [randomBytes(4_000), randomBytes(5_000)];
+    const leaving = await staging("leaving").image({ layers: [shared, own] });
+    const staying = await staging("staying").image({ layers: [shared] });
+    const before = requestOf("leaving", `app:v1 ${leaving.digest}\n`);
+    const other = requestOf("staying", `app:v1 ${staying.digest}\n`);
+    await Promise.all([promote(before), promote(other)]);
+    const [a, b] = before.layerMirrors as [LayerMirror, LayerMirror];
+    const request: ImagesRequest = { ...before, layerMirrors: [a], unplacedLayers: [b] };
+    const previous = { request: before, incomplete: {} };
+    const { lines } = await promotion.preview(request, previous, context);
+    assert.match(lines[0]!, /^remove the whole project \(1 line\) from layers-b: its regions do not include it/);
+    const outcome = await promotion.promote(request, previous, context);
+    assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
+    assert.equal((await layersIn("layers-a")).length, 4, "two configs, two layers");
+    const left = await layersIn("layers-b");
+    assert.deepEqual([left.length, left.includes(sha256(shared)), left.includes(sha256(own))], [2, true, false]);
+    const pulled = await fetch(`http://${registry.host}/v2/images/leaving/app/manifests/v1`, { method: "HEAD" });
+    assert.equal(pulled.status, 200);
+    // Somebody puts one back: an inventory finds it, and the next run removes it.
+    await promote(before, request);
+    assert.equal((await layersIn("layers-b")).length, 4, "placed there again");
+    const drift = await promotion.takeInventory(request, context);
+    assert.deepEqual(Object.keys(drift.incomplete), ["layers-b"]);
+    await promotion.promote(request, { request, incomplete: drift.incomplete }, context);
+    assert.equal((await layersIn("layers-b")).length, 2);
+    assert.deepEqual((await promotion.takeInventory(request, context)).incomplete, {});
+    for (const last of [request, other]) await promotion.remove({ request: last, incomplete: {} }, context);
     for (const bucket of ["layers-a", "layers-b"]) assert.deepEqual(await keys(bucket, "containers/"), []);
   });
 
