@@ -6,6 +6,7 @@ import type { Behaviour, CloudParts } from "./behaviours/behaviour.ts";
 import { CloudRun, serviceType } from "./behaviours/cloud-run.ts";
 import { CloudRunJobs, jobType } from "./behaviours/cloud-run-jobs.ts";
 import { bucket, bucketObject } from "./behaviours/gcs.ts";
+import { r2Bucket, r2CustomDomain } from "./behaviours/r2.ts";
 import { s3Bucket, s3BucketCors, s3BucketPolicy, s3BucketVersioning } from "./behaviours/s3.ts";
 import { controlServer } from "./control.ts";
 import { type DelaySettings, Delays } from "./delays.ts";
@@ -136,6 +137,8 @@ async function open(dir: string, options: CloudOptions, processes: Processes): P
     "aws:s3/bucketPolicy:BucketPolicy": s3BucketPolicy(parts),
     "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": s3BucketCors(parts),
     "aws:s3/bucketVersioning:BucketVersioning": s3BucketVersioning(parts),
+    "cloudflare:index/r2Bucket:R2Bucket": r2Bucket(parts),
+    "cloudflare:index/r2CustomDomain:R2CustomDomain": r2CustomDomain(parts),
   };
   const control = controlServer({
     inventory,

@@ -190,6 +190,7 @@ async function answer(
           ? (objectiveAt(cloud.inventory, url) ?? r2DomainAt(cloud.inventory, url))
           : undefined;
       if (named !== undefined) {
+        await cloud.behaviours[named.type]?.delete?.(named);
         await cloud.inventory.remove(named.type, named.id);
         return { status: 200, body: {} };
       }

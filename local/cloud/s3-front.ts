@@ -6,9 +6,13 @@ import type { CloudInventory } from "./inventory.ts";
 import { type SigningKey, s3Signature } from "./s3-signature.ts";
 import { text } from "./values.ts";
 
-/** The region of an S3 bucket in the inventory. Bucket names are globally unique. */
+/** What signatures name as the region of a bucket at R2 ("S3 API compatibility", "Bucket region"). */
+export const r2Region = "auto";
+
+/** The region of an S3 bucket in the inventory, or of one at R2. Bucket names are globally unique. */
 export function bucketRegion(inventory: CloudInventory, name: string): string | undefined {
   const found = inventory.find("aws:s3/bucket:Bucket", name);
+  if (found === undefined && inventory.find("cloudflare:index/r2Bucket:R2Bucket", name)) return r2Region;
   return found && text(found.inputs, "region", found.config);
 }
 

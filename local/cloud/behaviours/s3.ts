@@ -9,7 +9,7 @@ export function s3Bucket(parts: CloudParts): Behaviour {
     async create({ inputs, config }) {
       const region = text(inputs, "region", config);
       const name = text(inputs, "bucket");
-      await withClient(parts, region, async (sdk, client) => {
+      await withS3Client(parts, region, async (sdk, client) => {
         await client.send(new sdk.CreateBucketCommand({ Bucket: name })).catch((error: Error) => {
           // A client created the bucket before the program ran. The inventory decides what exists.
           if (error.name !== "BucketAlreadyOwnedByYou" && error.name !== "BucketAlreadyExists") throw error;
@@ -19,7 +19,7 @@ export function s3Bucket(parts: CloudParts): Behaviour {
     },
     async delete({ inputs, config }) {
       const name = text(inputs, "bucket");
-      await withClient(parts, text(inputs, "region", config), async (sdk, client) => {
+      await withS3Client(parts, text(inputs, "region", config), async (sdk, client) => {
         for (;;) {
           const list = await client.send(new sdk.ListObjectVersionsCommand({ Bucket: name }));
           const found = [...(list.Versions ?? []), ...(list.DeleteMarkers ?? [])];
@@ -108,7 +108,7 @@ function setting(parts: CloudParts, how: { apply: Apply; remove: Apply }): Behav
     if (region !== wanted) {
       throw new Error(`api error PermanentRedirect: bucket ${bucket} is in ${region}, the request went to ${wanted}`);
     }
-    await withClient(parts, region, (sdk, client) => what(sdk, client, bucket, inputs));
+    await withS3Client(parts, region, (sdk, client) => what(sdk, client, bucket, inputs));
     return {};
   };
   return {
@@ -127,7 +127,7 @@ function publicPolicyBlocked({ inventory }: CloudParts, bucket: string): boolean
 }
 
 /** Runs a function with an S3 client. Loads the SDK at the first call, so that a start without S3 resources is quicker. */
-async function withClient<T>(
+export async function withS3Client<T>(
   { servers }: CloudParts,
   region: string,
   use: (sdk: typeof S3, client: S3.S3Client) => Promise<T>,
