@@ -42,6 +42,7 @@ import { trimSdkStartup } from "./components/stack/sdk-startup.ts";
 import { stackRules } from "./components/staging/stack-rules.ts";
 import { StagingArea } from "./components/staging/staging-area.ts";
 import { stagedIn } from "./components/staging/staging-names.ts";
+import { secondsToRead } from "./redirector/config.ts";
 import { fileKey, manifestPath, objectPath } from "./redirector/object-paths.ts";
 
 await trimSdkStartup();
@@ -121,6 +122,9 @@ const cdn =
 const settings = storageSettings(config);
 const storage = cdn?.oncePurgeable(settings) ?? settings;
 
+/** Until every redirector knows what a project has left. */
+const departureSeconds = secondsToRead(config.redirector);
+
 /** Where it is not set, no promotion has this input. */
 const fillInput = config.fillAbove === undefined ? {} : { fillAbove: config.fillAbove };
 
@@ -168,6 +172,7 @@ for (const project of lendersFirst(projects)) {
         mirrors: placed.images,
         layerMirrors: placed.layers,
         ...(placed.elsewhere && { unplaced: placed.elsewhere.images, unplacedLayers: placed.elsewhere.layers }),
+        ...(placed.elsewhere && { departureSeconds }),
         catalogue: mirrors.lines.files,
         mutableTags: [...project.mutableTags],
         ...attachmentSettings(project),
@@ -196,7 +201,7 @@ for (const project of lendersFirst(projects)) {
         prefix: project.filePrefix,
         staging: bucket.apply((name) => stagedIn(project, name)),
         mirrors: placed.files,
-        ...(placed.elsewhere && { unplaced: placed.elsewhere.files }),
+        ...(placed.elsewhere && { unplaced: placed.elsewhere.files, departureSeconds }),
         removalShare: project.removalShare,
         ...fillInput,
         storage,

@@ -356,6 +356,12 @@ export function configuredCriteria({ prefer = [], preferIn = {} }: RedirectorSet
   return new Set([prefer, ...Object.values(preferIn)].flat());
 }
 
+/** Seconds until every redirector with these settings has read what a promotion published, as long as its file mirror answers. */
+export function secondsToRead(settings: RedirectorSettings): number {
+  const { intervalSeconds, timeoutSeconds } = settingsSchema.parse(settings).presence;
+  return Math.ceil(1.2 * intervalSeconds + timeoutSeconds); // with the jitter
+}
+
 /** Percent in all. Rounded: in another order than the operator's, fractions may add up to a little more. */
 export function sumOfShares(shares: readonly number[]): number {
   return Number(shares.reduce((sum, share) => sum + share, 0).toFixed(6));

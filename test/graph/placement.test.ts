@@ -30,6 +30,7 @@ async function toldOf(regions: string) {
     unplaced: [images["unplaced"], images["unplacedLayers"], files["unplaced"]].map((text) =>
       text === undefined ? text : names(text),
     ),
+    departureSeconds: [images["departureSeconds"], files["departureSeconds"]],
     heldBy: String(entry["heldBy"]).split(" "),
     entries: names(entry["mirrors"]),
   };
@@ -42,6 +43,7 @@ it("without regions a project is everywhere, and no resource is told of another 
   assert.deepEqual(told.images, ["images-us-central1", "images-europe-west1"]);
   assert.deepEqual([told.files, told.layers], [allFiles, ["files-aws-us-east-1"]]);
   assert.deepEqual(told.unplaced, [undefined, undefined, undefined]);
+  assert.deepEqual(told.departureSeconds, [undefined, undefined]);
   assert.deepEqual(told.heldBy, [...told.images, ...allFiles]);
 });
 
@@ -51,6 +53,7 @@ it("with regions its promotions write the mirrors there, know of the others, and
   assert.deepEqual([told.images, told.layers], [["images-us-central1", "images-europe-west1"], []]);
   assert.deepEqual(told.files, files);
   assert.deepEqual(told.unplaced, [[], ["files-aws-us-east-1"], ["files-aws-us-east-1"]]);
+  assert.deepEqual(told.departureSeconds, [46, 46], "until each redirector has read that it left");
   assert.deepEqual(told.heldBy, [...told.images, ...files]);
   assert.deepEqual([told.catalogue, told.entries], [allFiles, allFiles], "the catalogue is in every file mirror");
   const american = await toldOf("regions: [us]\n");

@@ -17,6 +17,8 @@ export interface PromotionArgs {
   readonly mirrors: pulumi.Input<string>;
   /** The stack's other mirrors, in which the project is not placed, as lines; undefined: there are none. */
   readonly unplaced?: pulumi.Input<string>;
+  /** Seconds between the unlisting of the project in mirrors that it leaves and its removal there. */
+  readonly departureSeconds?: number;
   /** Largest share (0..1) of the project that one run may remove. */
   readonly removalShare: pulumi.Input<number>;
   /**

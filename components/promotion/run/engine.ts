@@ -1,4 +1,5 @@
 /** The engine of promotion: one for every kind of content. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { inShare } from "../http/fair-share.ts";
 import type { GrantWaits, NewMirror } from "./grant-waits.ts";
 import { sumOf } from "./mirror-run.ts";
@@ -97,6 +98,12 @@ export function promotionOf<
       ...context,
       // Whoever shows or records the run sees all of it.
       report: ({ mirrors }) => context.report(sumOf([...stayed, ...mirrors])),
+      beforeRemoval: async () => {
+        await context.beforeRemoval?.();
+        // Other mirrors keep it: no client is to be sent where it no longer is.
+        const { departureSeconds = 0 } = request;
+        if (departure.isListed) await sleep(departureSeconds * 1000, undefined, { signal: context.signal });
+      },
     });
     return withDeparture(outcome, left);
   };

@@ -89,6 +89,8 @@ export interface ImagesRequest {
   /** The stack's other mirrors, in which the project is not placed: what it has there is removed; absent: there are none. */
   readonly unplaced?: readonly ImageMirror[] | undefined;
   readonly unplacedLayers?: readonly LayerMirror[] | undefined;
+  /** Seconds between the unlisting of a project in mirrors that it leaves and its removal there: until redirectors know. Absent: none. */
+  readonly departureSeconds?: number | undefined;
   /** The file mirrors that hold the catalogue, which is written afterwards. */
   readonly catalogue?: readonly FileMirror[] | undefined;
   /** Patterns (`*` matches anything) of the tags that may move to another digest. */
@@ -137,6 +139,8 @@ export interface FilesRequest {
   readonly mirrors: readonly FileMirror[];
   /** The stack's other mirrors, in which the project is not placed: what it has there is removed; absent: there are none. */
   readonly unplaced?: readonly FileMirror[] | undefined;
+  /** Seconds between the unlisting of a project in mirrors that it leaves and its removal there: until redirectors know. Absent: none. */
+  readonly departureSeconds?: number | undefined;
   /** Patterns (`*` matches anything) of the paths that may get other content; undefined: none. */
   readonly mutableFiles?: readonly string[] | undefined;
   /** Largest share (0..1) of the project that one run may remove. */
