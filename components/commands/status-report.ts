@@ -133,7 +133,12 @@ export function fillsOf(
   return filling.map((mirror) => {
     const execution = executions.get(mirror);
     const here = rows.filter((row) => row.mirror === mirror);
-    const since = here.map((row) => row.since ?? "").sort()[0] ?? "";
+    // The latest: what a later run left was in no order of before.
+    const since =
+      here
+        .map((row) => row.since ?? "")
+        .sort()
+        .at(-1) ?? "";
     const hasEnded = execution?.state === "succeeded" && (execution.until ?? "") >= since;
     return {
       mirror,

@@ -88,6 +88,11 @@ describe("status", () => {
         !planned,
       );
     }
+    const later = promotion("Images", "b", { outputs: left, modified: "2026-11-29T03:00:00Z" });
+    const both = promotionStatus(exported(promotion("Images", "a", { outputs: left }), later), "s.json", []);
+    const between = { ...none, since: modified, until: "2026-11-29T02:00:00Z", log: "" };
+    const [told] = fillsOf(both, new Map([["eu", { ...between, state: "succeeded" }]]));
+    assert.equal(told?.planned, false, "what a later run left");
     const stray = promotion("Images", "a", { outputs: { incomplete: { eu: "- app:v1 sha256:a\n" }, filling: "eu" } });
     assert.ok(!isInPlace(promotionStatus(exported(stray), "s.json", []), fills("running")));
   });
