@@ -4,7 +4,7 @@ export const fillJobName = "artifacts-fill";
 /** Where the tasks find the bucket with their program and their orders. */
 export const fillFolder = "/fill";
 
-/** How many tasks fill a mirror, unless `artifacts fill --start` asks for others. They share what the region's quota of requests allows. */
+/** How many tasks fill a mirror. They share what the region's quota of requests allows. */
 export const fillTasks = 10;
 
 /** Name of the role in AWS that the tasks take. */
