@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { fillJobName } from "../mirrors/fill-names.ts";
+import { quotaVariable } from "../promotion/http/request-budget.ts";
 import { countOf } from "../promotion/text/count-of.ts";
 import { formatCount } from "../promotion/text/format-count.ts";
 import { printable } from "../promotion/text/printable.ts";
@@ -90,13 +91,21 @@ export async function fillExecution(settings: RunSettings, region: string, name:
   return executionOf(region, response);
 }
 
-/** Starts the job of a region. @param args of its container: the program's archive and the order, both in the mounted bucket. @throws CommandError */
+/**
+ * Starts the job of a region.
+ * @param args of its container: the program's archive and the order, both in the mounted bucket.
+ * @param environment of whoever starts it: the tasks get the quota of requests that Google has granted, if it is not the usual one.
+ * @throws CommandError
+ */
 export async function runFillJob(
   settings: RunSettings,
   region: string,
   args: readonly string[],
+  environment: NodeJS.ProcessEnv,
 ): Promise<FillExecution> {
-  const body = JSON.stringify({ overrides: { containerOverrides: [{ args }] } });
+  const [name, value] = [quotaVariable, environment[quotaVariable] ?? ""];
+  const override = { args, ...(value !== "" && { env: [{ name, value }] }) };
+  const body = JSON.stringify({ overrides: { containerOverrides: [override] } });
   const path = `${jobPath(settings, region)}:run`;
   const response = await call(settings, region, path, "run.jobs.runWithOverrides", operationSchema, body);
   if (response === undefined)

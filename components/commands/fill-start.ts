@@ -89,7 +89,7 @@ export async function startFill(
       await put("programs/", await program(), ".tar.gz"),
       await put(orderFolder(mirror), order, ".json.gz"),
     ];
-    return { mirror, started: true, execution: await runFillJob(settings, region, args) };
+    return { mirror, started: true, execution: await runFillJob(settings, region, args, process.env) };
   } finally {
     await storage.close();
   }

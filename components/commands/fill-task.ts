@@ -4,7 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
-import { quotaShare } from "../promotion/http/request-budget.ts";
+import { quotaShare, quotaVariable } from "../promotion/http/request-budget.ts";
 import { CommandError, UsageError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { FillLog } from "./fill-log.ts";
@@ -20,7 +20,7 @@ try {
   const order = readFillOrder(gunzipSync(await readFile(file)).toString("utf8"), file);
   const shard = parseShard(undefined, process.env);
   // Beside deployments, all tasks together send each region what one promotion may.
-  process.env["ARTIFACTS_REGISTRY_QUOTA"] = quotaShare(shard.count, process.env);
+  process.env[quotaVariable] = quotaShare(shard.count, process.env);
   const log = new FillLog(order.mirror, shard);
   const filled = await interruptible((signal) => fillMirror(order, shard, { signal }, (told) => log.progress(told)));
   log.ended(filled);

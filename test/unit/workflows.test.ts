@@ -205,6 +205,11 @@ describe("workflows", () => {
     assert.match(steps[fill]?.if ?? "", /^\$\{\{ !cancelled\(\) && steps\.deploy\.outcome != 'skipped' \}\}$/);
     assert.equal(steps[deploy]?.id, "deploy");
     assert.match(steps[fill]?.run ?? "", /--archive redirector\/dist\/fill\.tar\.gz$/);
+    for (const step of [deploy, fill])
+      assert.match(
+        steps[step]?.env?.["ARTIFACTS_REGISTRY_QUOTA"] ?? "",
+        /^\$\{\{ vars\.ARTIFACTS_REGISTRY_QUOTA \}\}$/,
+      );
   });
 
   it("no output is a command to the runner", () => {

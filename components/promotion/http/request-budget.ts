@@ -51,6 +51,9 @@ class TokenBucket {
   }
 }
 
+/** The variable that says which quota Google has granted. */
+export const quotaVariable = "ARTIFACTS_REGISTRY_QUOTA";
+
 /** What ARTIFACTS_REGISTRY_QUOTA must be in each of several processes that share the quota of a region. @throws Error as {@link quotaOf} */
 export function quotaShare(processes: number, environment: NodeJS.ProcessEnv): string {
   return `${Math.max(100, Math.floor(quotaIn(environment) / processes))}`;
@@ -65,11 +68,9 @@ export function quotaOf(host: string, environment: NodeJS.ProcessEnv = process.e
 }
 
 function quotaIn(environment: NodeJS.ProcessEnv): number {
-  const setting = environment["ARTIFACTS_REGISTRY_QUOTA"] ?? "";
+  const setting = environment[quotaVariable] ?? "";
   if (setting === "") return grantedByDefault;
   if (!/^[1-9]\d{2,8}$/.test(setting))
-    throw new Error(
-      `ARTIFACTS_REGISTRY_QUOTA is a number of requests a minute, at least 100, not "${setting.slice(0, 20)}"`,
-    );
+    throw new Error(`${quotaVariable} is a number of requests a minute, at least 100, not "${setting.slice(0, 20)}"`);
   return Number(setting);
 }

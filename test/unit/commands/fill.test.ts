@@ -5,10 +5,12 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { it } from "mocha";
 import { CommandError } from "../../../components/commands/command.ts";
+import { runFillJob } from "../../../components/commands/fill-executions.ts";
 import { FillLog } from "../../../components/commands/fill-log.ts";
 import { fillOrderOf, readFillOrder } from "../../../components/commands/fill-order.ts";
 import type { FilesRequest, ImagesRequest } from "../../../components/promotion/run/request.ts";
 import { runCommandLines } from "../../support/run-command-lines.ts";
+import { startRunJobs } from "../../support/run-jobs.ts";
 import { stackFile } from "../../support/stack-file.ts";
 
 it("a line of the log in 30 s with what was done since the line before, and one at the end with the failures and warnings before it", () => {
@@ -44,6 +46,18 @@ it("a line of the log in 30 s with what was done since the line before, and one 
   );
   assert.doesNotMatch(JSON.stringify(lines[2]), /\\u001b/);
   assert.equal(lines[3]?.message, "cdn.example: not purged");
+});
+
+it("the tasks of a job get the quota of whoever starts them, if it is not the usual one", async () => {
+  const jobs = await startRunJobs(["us-central1"], 3);
+  const settings = { project: "some-project", runEndpoint: jobs.endpoint };
+  for (const environment of [{}, { ARTIFACTS_REGISTRY_QUOTA: "" }, { ARTIFACTS_REGISTRY_QUOTA: "600000" }])
+    await runFillJob(settings, "us-central1", ["program", "order"], environment);
+  const args = ["program", "order"];
+  assert.deepEqual(
+    jobs.executions.get("us-central1")?.map(({ template }) => template.containers),
+    [[{ args }], [{ args }], [{ args, env: [{ name: "ARTIFACTS_REGISTRY_QUOTA", value: "600000" }] }]],
+  );
 });
 
 it("the order to fill a mirror has what concerns it, survives JSON, and nothing else is taken for one", () => {
