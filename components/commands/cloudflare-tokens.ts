@@ -25,7 +25,10 @@ export interface TokenRequest {
 
 const tokenSchema = z.object({ id: z.string(), name: z.string().default(""), issued_on: z.string().default("") });
 const listSchema = z.object({ result: z.array(tokenSchema) });
-const createdSchema = z.object({ result: z.object({ id: z.string().min(1), value: z.string().min(1) }) });
+/** The id becomes a line of secrets, and with --print a word of a shell: nothing that ends either is taken. */
+const createdSchema = z.object({
+  result: z.object({ id: z.string().regex(/^[\w-]{1,64}$/), value: z.string().min(1) }),
+});
 
 /** The most that Cloudflare lists at once ("List Tokens"). */
 const pageLength = 50;
@@ -66,7 +69,7 @@ export class AccountTokens {
     };
     const { data } = createdSchema.safeParse(parsed(await this.#call("POST", "", body)));
     if (data === undefined)
-      throw new CommandError(`Cloudflare made the token "${name}" and did not tell its value: revoke it there`);
+      throw new CommandError(`Cloudflare made the token "${name}" and did not tell its id and value: revoke it there`);
     return data.result;
   }
 

@@ -98,17 +98,22 @@ interface Found {
   readonly stored: AccountToken | undefined;
 }
 
-/** GitHub and Cloudflare tell the time, each by its own clock. */
-const clocksDiffer = 60_000;
+/** GitHub and Cloudflare tell the time, each by its own clock. A token of a run that broke off so soon after another would be taken for the stored one. */
+const clocksDiffer = 5_000;
+/** The keys of a token are set together. What is set further apart are halves of two. */
+const setTogether = 60_000;
 
 async function look(tokens: AccountTokens, place: SecretPlace, store: R2Store, purpose: Purpose): Promise<Found> {
   const name = tokenName(store, purpose.title);
   const all = (await tokens.list()).filter((token) => token.name === name).sort((a, b) => b.issued - a.issued);
   const times = await secretTimes(place);
-  const since = Math.min(...Object.values(secretNames(store, purpose)).map((secret) => times.get(secret) ?? 0));
+  const set = Object.values(secretNames(store, purpose)).map((secret) => times.get(secret) ?? 0);
+  const since = Math.min(...set);
   const [newest] = all;
   // One that was made and never stored, by a run that broke off, is newer than what GitHub has.
-  return { all, stored: newest !== undefined && newest.issued <= since + clocksDiffer ? newest : undefined };
+  const isStored =
+    newest !== undefined && newest.issued <= since + clocksDiffer && Math.max(...set) - since <= setTogether;
+  return { all, stored: isStored ? newest : undefined };
 }
 
 /** What was found of a token, and done. */

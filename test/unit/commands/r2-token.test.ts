@@ -52,6 +52,8 @@ let tokens: Token[] = [];
 let requests: string[] = [];
 let refuses: string | undefined;
 let made = 0;
+/** What Cloudflare answers in place of a token's own. */
+let created: { readonly id?: string } = {};
 let cloudflare: LoopbackServer;
 
 type Secrets = Readonly<
@@ -70,7 +72,7 @@ describe("artifacts r2-token", () => {
   });
   after(() => rm(folder, { recursive: true }));
   beforeEach(async () => {
-    [tokens, requests, refuses, made] = [[], [], undefined, 0];
+    [tokens, requests, refuses, made, created] = [[], [], undefined, 0, {}];
     await Promise.all([writeFile(ghCalls, ""), writeFile(ghState, "{}"), writeConfig("")]);
   });
 
@@ -156,13 +158,39 @@ describe("artifacts r2-token", () => {
   it("--revoke leaves every token while the newest was never stored: an older one is in use", async () => {
     await run("--create");
     const used = tokens[0]!;
-    const later = new Date(Date.now() + 3_600_000).toISOString();
+    const later = new Date(Date.now() + 30_000).toISOString();
     tokens.push({ ...used, id: "f".repeat(32), issued_on: later }); // a run that broke off between making and storing
     const { code, err } = await run("--revoke");
     assert.equal(code, 1);
     assert.match(err, /does not have the keys of the newest token to read and write.*run --rotate first/);
     assert.equal(tokens.length, 3);
     assert.match((await run()).out, /none whose keys .*others that are valid: f{32}, 0+1\n/);
+  });
+
+  it("keys of which only one was replaced are no token's", async () => {
+    await run("--create");
+    const state = await secrets();
+    const later = new Date(Date.now() + 3_600_000).toISOString();
+    const halved = {
+      ...state["production"],
+      R2_ACCESS_KEY_ID: { value: "of a token that was revoked", updated_at: later },
+    };
+    await writeFile(ghState, JSON.stringify({ ...state, production: halved }));
+    assert.match((await run()).out, /^r2, read and write: none whose keys .*others that are valid: 0+1\n/);
+    assert.match((await run("--revoke")).err, /run --rotate first/);
+    assert.equal(tokens.length, 2);
+  });
+
+  it("an id that would be more than a word of a shell, or a line of secrets, is not taken", async () => {
+    for (const id of ["'; touch here; '", "1\nR2_SECRET_ACCESS_KEY=2"]) {
+      created = { id };
+      for (const option of ["--print", "--create"]) {
+        const { code, out, err } = await run(option);
+        assert.deepEqual([code, out], [1, ""]);
+        assert.match(err, /did not tell its id and value: revoke it there/);
+      }
+    }
+    assert.deepEqual(await secrets(), {});
   });
 
   it("a token whose keys cannot be stored is revoked again, and nothing is printed of it", async () => {
@@ -268,7 +296,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       issued_on: new Date().toISOString(),
     };
     tokens.push(token);
-    return say(200, token);
+    return say(200, { ...token, ...created });
   }
   if (request.method === "DELETE") {
     tokens = tokens.filter((token) => token.id !== id);
