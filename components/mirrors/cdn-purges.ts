@@ -16,6 +16,7 @@ type Args = BucketNaming &
     | "cdnPurge"
     | "storage"
     | "cloudflareEndpoint"
+    | "computeEndpoint"
   >;
 
 /** The stores as promotions use them: with the CDNs from which they purge what they replace and remove. */
@@ -44,8 +45,8 @@ function apiOf(setting: CdnPurgeSetting, config: Args): Pick<CdnPurge, "by" | "a
     }
     case "google": {
       const { urlMap, project = config.project } = setting;
-      const api = `https://compute.googleapis.com/compute/v1/projects/${project}/global/urlMaps/${urlMap}/invalidateCache`;
-      return { by, api };
+      const base = (config.computeEndpoint ?? "https://compute.googleapis.com/compute/v1/").replace(/\/$/, "");
+      return { by, api: `${base}/projects/${project}/global/urlMaps/${urlMap}/invalidateCache` };
     }
     case "http":
       return setting.token === undefined ? { by } : { by, token: setting.token };

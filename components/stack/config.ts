@@ -153,6 +153,8 @@ export interface StackConfig {
   readonly cloudflareEndpoint: string | undefined;
   /** The setting `gcp:certificateManagerCustomEndpoint`; undefined: Google's endpoint. */
   readonly certificateEndpoint: string | undefined;
+  /** The setting `gcp:computeCustomEndpoint`; undefined: Google's endpoint. Read by purges of Google's CDN only. */
+  readonly computeEndpoint: string | undefined;
   /** The setting `gcp:cloudRunV2CustomEndpoint`; undefined: Google's endpoint. Read by `artifacts fill` only. */
   readonly runEndpoint: string | undefined;
 }
@@ -362,6 +364,7 @@ const settings = {
     billingCustomEndpoint: endpoint.optional(),
     certificateManagerCustomEndpoint: endpoint.optional(),
     cloudRunV2CustomEndpoint: endpoint.optional(),
+    computeCustomEndpoint: endpoint.optional(),
   },
   cloudflare: {
     baseUrl: endpoint.optional(),
@@ -697,6 +700,7 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
       cloudflareEndpoint: cloudflare.baseUrl,
       certificateEndpoint: gcp.certificateManagerCustomEndpoint,
       runEndpoint: gcp.cloudRunV2CustomEndpoint,
+      computeEndpoint: gcp.computeCustomEndpoint,
       storage: {
         ...(gcp.storageCustomEndpoint !== undefined && { gcsEndpoint: gcp.storageCustomEndpoint }),
         ...(s3 !== undefined && { s3Endpoint: s3 }),

@@ -5,7 +5,6 @@
  * delay the end of an upload until the content is verified. The official library provides the credentials
  * (Application Default Credentials).
  */
-import { isIP } from "node:net";
 import { Readable } from "node:stream";
 import { HttpClient, type StreamedResponse } from "../http/client.ts";
 import { causeOf } from "../http/errors.ts";
@@ -32,7 +31,7 @@ import {
   type Upload,
   UploadLost,
 } from "./bucket.ts";
-import { googleCredentials, type RequestAuthorization } from "./google-credentials.ts";
+import { googleCredentialsFor, type RequestAuthorization } from "./google-credentials.ts";
 
 /**
  * A client of the store at this endpoint (as in `gcp:storageCustomEndpoint`), or of the real one.
@@ -40,8 +39,7 @@ import { googleCredentials, type RequestAuthorization } from "./google-credentia
  */
 export function connectGcs(endpoint: string | undefined, credentials?: RequestAuthorization): StoreClient {
   const url = new URL(endpoint ?? "https://storage.googleapis.com");
-  const own = isLoopback(url.hostname) ? noCredentials : googleCredentials("devstorage.read_write");
-  const client = new GcsClient(url.origin, credentials ?? own);
+  const client = new GcsClient(url.origin, credentials ?? googleCredentialsFor(url, "devstorage.read_write"));
   return { bucket: (name) => new GcsBucket(client, name), close: () => client.close() };
 }
 
@@ -550,8 +548,6 @@ function isReply(value: unknown): value is Reply {
   return typeof value === "object" && value !== null && "status" in value && "headers" in value;
 }
 
-const noCredentials: RequestAuthorization = async () => undefined;
-
 /** HTTP client of one GCS endpoint: connections, credentials, the rate gate, and the store's errors. */
 class GcsClient {
   readonly rateGate = new RateGate();
@@ -711,9 +707,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined; // an error page of a proxy: its text goes into the message
   }
-}
-
-function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[|\]$/g, "");
-  return bare === "localhost" || bare === "::1" || (isIP(bare) === 4 && bare.startsWith("127."));
 }

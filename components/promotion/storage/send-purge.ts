@@ -6,7 +6,7 @@ import { isTransientStatus, isTransportError } from "../http/retry-policy.ts";
 import { userAgent } from "../http/user-agent.ts";
 import type { CdnPurge } from "../run/request.ts";
 import { printable } from "../text/printable.ts";
-import { googleCredentials, type RequestAuthorization } from "./google-credentials.ts";
+import { googleCredentialsFor, type RequestAuthorization } from "./google-credentials.ts";
 import { type PurgeCall, purgeCalls } from "./purge-calls.ts";
 
 const connections = 8;
@@ -30,8 +30,9 @@ export async function sendPurge(purge: CdnPurge, keys: readonly string[], signal
 }
 
 /** The token is read from the environment for each purge, and is in no request of the engine. */
-function credentialsOf({ by, token }: CdnPurge): RequestAuthorization {
-  if (token === undefined) return by === "google" ? googleCredentials("compute") : async () => undefined;
+function credentialsOf({ by, api, token }: CdnPurge): RequestAuthorization {
+  if (by === "google" && api !== undefined) return googleCredentialsFor(new URL(api), "compute");
+  if (token === undefined) return async () => undefined;
   return async () => {
     const value = process.env[token];
     if (value === undefined || value === "") throw new Error(`${token} is not in the environment`);

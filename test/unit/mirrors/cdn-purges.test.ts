@@ -25,6 +25,7 @@ const stack = {
   publicUrls: { "us-central1": "https://g.example.org", "us-east-1": "https://a.example.org" },
   storage: { gcsEndpoint: undefined, s3Endpoint: undefined, s3UsePathStyle: false },
   cloudflareEndpoint: undefined,
+  computeEndpoint: undefined,
 };
 
 it("without CDNs to purge the stores are as they were", () => {
@@ -63,6 +64,17 @@ it("each CDN has its bucket, its address, its API, and the name of its token", (
       token: "CDN_TOKEN",
     },
   ]);
+});
+
+it("Google's API is where the provider's setting says", () => {
+  for (const computeEndpoint of ["http://127.0.0.1:1/compute/v1/", "http://127.0.0.1:1/compute/v1"]) {
+    const cdnPurge = { "us-central1": { by: "google", urlMap: "cdn" } } as const;
+    const { purges } = storageSettings({ ...stack, computeEndpoint, cdnPurge });
+    assert.deepEqual(
+      purges?.map(({ api }) => api),
+      ["http://127.0.0.1:1/compute/v1/projects/acme-prod/global/urlMaps/cdn/invalidateCache"],
+    );
+  }
 });
 
 it("Cloudflare's API is where the provider's setting says, and a URL map may be in another project", () => {

@@ -39,7 +39,7 @@ it("an aborted sweep says nothing of the next", async () => {
 });
 
 it("what a run changes is purged, whatever else is among the records; which one is none is said", async () => {
-  for (const damaged of ["<html>", "{}", "[1]"]) {
+  for (const damaged of ["<html>", "{}", "[1]", '["binaries/\\ud800"]']) {
     const killed = JSON.stringify(["catalog/b"]);
     const objects = new Map([
       ["containers/purges/damaged", damaged],

@@ -96,6 +96,14 @@ describe("a purge", () => {
     );
   });
 
+  it("Google's credentials are not sent to an emulation", async () => {
+    const { url, seen } = await api();
+    const google = { ...bucket, url: "https://cdn.example.org", by: "google", api: `${url}/invalidateCache` } as const;
+    await sendPurge(google, ["binaries/a"], never);
+    const body = JSON.stringify({ host: "cdn.example.org", path: "/binaries/a" });
+    assert.deepEqual(seen, [{ method: "POST", url: "/invalidateCache", authorization: undefined, body }]);
+  });
+
   it("a stopped run stops it", async () => {
     withToken();
     const { url } = await api(Array<number>(50).fill(503));
