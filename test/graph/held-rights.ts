@@ -106,9 +106,9 @@ const dataCalls: Readonly<Record<string, string>> = {
   "the redirector's account": "iam.serviceAccounts.actAs",
   "orders of the fill": "storage.objects.create storage.objects.get storage.objects.delete",
   "the fill's account": "iam.serviceAccounts.actAs",
-  // Who asks for a policy first asks for the project. `artifacts fill` starts the job and looks at it, `artifacts status` looks.
+  // Who asks for a policy first asks for the project. `artifacts fill` starts the job and looks at it, `artifacts status` looks. Promotions purge CDNs.
   "the project":
-    "logging.logEntries.create resourcemanager.projects.get run.executions.get run.executions.list run.jobs.run run.jobs.runWithOverrides",
+    "compute.urlMaps.invalidateCache logging.logEntries.create resourcemanager.projects.get run.executions.get run.executions.list run.jobs.run run.jobs.runWithOverrides",
 };
 
 /** The same in S3: the client's operations (components/promotion/storage/s3.ts) by the actions that the Service Authorization Reference names. */
