@@ -75,18 +75,26 @@ export class CloudCdn extends pulumi.ComponentResource {
   /**
    * Where clients read buckets, once each CDN can be reached: without those whose name could not be made in this run. Their clients are sent to
    * the bucket itself.
+   *
+   * Whoever uses it depends on the names that are there. So the engine deletes no name that left the program while a redirector could not be
+   * told, or was not, as its canary failed: its clients are still sent there.
    */
   reachable(publicUrls: Readonly<Record<string, string>>): pulumi.Output<Readonly<Record<string, string>>> {
-    const unreachable = Object.entries(this.#hosts).map(async ([region, host]) => {
-      const parts = this.#records?.parts.get(host) ?? [];
-      return (await withoutFailed(parts)).length === parts.length ? [] : [region];
-    });
-    return pulumi.output(
-      Promise.all(unreachable).then((regions) => {
-        const left = new Set(regions.flat());
-        return Object.fromEntries(Object.entries(publicUrls).filter(([region]) => !left.has(region)));
+    const looked = Promise.all(
+      Object.entries(this.#hosts).map(async ([region, host]) => {
+        const parts = this.#records?.parts.get(host) ?? [];
+        const isReachable = (await withoutFailed(parts)).length === parts.length;
+        return { region, isReachable, ids: isReachable ? parts.map(({ id }) => id) : [] };
       }),
     );
+    const reached = looked.then((all) => {
+      const left = new Set(all.filter(({ isReachable }) => !isReachable).map(({ region }) => region));
+      return Object.fromEntries(Object.entries(publicUrls).filter(([region]) => !left.has(region)));
+    });
+    // A preview does not know the ids of what is to be made, and need not.
+    if (pulumi.runtime.isDryRun()) return pulumi.output(reached);
+    const ids = looked.then((all) => all.flatMap((each) => each.ids));
+    return pulumi.all([reached, ids]).apply(([urls]) => urls);
   }
 
   /** A value that is known once there is a CDN to purge, or there will be none in this run: Google refuses to purge what is not there. */

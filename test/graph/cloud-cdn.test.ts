@@ -1,6 +1,8 @@
 /** The whole program with CDNs of its own: who reads them, who purges them, and what waits for them. */
 import assert from "node:assert/strict";
+import type { Resource } from "@pulumi/pulumi";
 import { before, describe, it } from "mocha";
+import { CloudCdn } from "../../components/serving/cloud-cdn.ts";
 import type { Declared } from "../../local/graph/record-program.ts";
 import { parseConfig, type RedirectorConfig } from "../../redirector/config.ts";
 import { config, manifests } from "../support/graph/fixtures.ts";
@@ -84,5 +86,27 @@ describe("the program with Cloud CDN", () => {
         const { after = [] } = resources.find(({ name }) => name === `${host}-${suffix}`) ?? {};
         assert.deepEqual([...after].sort(), [`${host}-issued`, "cdn-https-ipv4", "cdn-https-ipv6"].sort());
       }
+  });
+
+  it("redirectors depend on the names that they send clients to: none is deleted while one of them could not be told", async () => {
+    const { reachable } = CloudCdn.prototype;
+    let used: unknown;
+    CloudCdn.prototype.reachable = function (urls) {
+      const reached = reachable.call(this, urls);
+      used = reached;
+      return reached;
+    };
+    try {
+      await declare({ ...config, "artifacts:cloudCdn": hosts }, manifests);
+    } finally {
+      CloudCdn.prototype.reachable = reachable;
+    }
+    const on = await (used as { allResources(): Promise<ReadonlySet<Resource>> }).allResources();
+    assert.deepEqual(
+      [...on].map((one) => (one as unknown as { __name: string }).__name).sort(),
+      Object.values(hosts)
+        .flatMap((host) => ["a", "aaaa", "issued"].map((part) => `${host}-${part}`))
+        .sort(),
+    );
   });
 });
