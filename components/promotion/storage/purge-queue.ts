@@ -15,6 +15,8 @@ const longestPurge = 60_000;
 const rest = 10;
 /** Bytes of a record that are read. */
 const largestRecord = 8 * 1024 * 1024;
+/** Bytes of records that one sweep reads: whoever can write to the bucket cannot fill the memory of a run. */
+const mostRead = 4 * largestRecord;
 
 /** A record's content: the keys. */
 const recordSchema = z
@@ -140,9 +142,15 @@ export class PurgeQueue {
     const own = new Set([...this.#batches].map(({ record }) => record));
     const found: Pick<Batch, "record" | "keys">[] = [];
     let unread: unknown;
+    let read = 0;
     try {
       for await (const stored of this.#bucket.list(purgesPrefix, signal)) {
         if (own.has(stored.key)) continue;
+        if (read >= mostRead) {
+          unread ??= new Error("there are more records than are read at once");
+          break;
+        }
+        read += Math.min(stored.size, largestRecord);
         try {
           found.push({ record: stored.key, keys: await this.#keysIn(stored, signal) });
         } catch (error) {
@@ -158,9 +166,15 @@ export class PurgeQueue {
   }
 
   async #keysIn(stored: Stored, signal: AbortSignal): Promise<Set<string>> {
-    if (stored.size > largestRecord) throw new Error(`${stored.key} is too large: remove it by hand`);
+    const tooLarge = () => new Error(`${stored.key} is too large: remove it by hand`);
+    if (stored.size > largestRecord) throw tooLarge();
     const parts: Uint8Array[] = [];
-    for await (const part of await this.#bucket.read(stored, 0, signal)) parts.push(part);
+    let left = stored.size;
+    for await (const part of await this.#bucket.read(stored, 0, signal)) {
+      left -= part.length;
+      if (left < 0) throw tooLarge(); // whatever its store says of it
+      parts.push(part);
+    }
     const { success, data } = recordSchema.safeParse(Buffer.concat(parts).toString("utf8"));
     if (!success) throw new Error(`${stored.key} is no record of a purge: remove it by hand`);
     return new Set(data);

@@ -9,12 +9,12 @@ const cdn: CdnPurge = { kind: "gcs", bucket: "b", region: "r", url: "https://cdn
 const { signal } = new AbortController();
 
 /** A queue in front of a bucket that has these objects. @returns what was purged, too. */
-function queueOver(objects: Map<string, string>) {
+function queueOver(objects: Map<string, string>, sizeOf = (text: string) => text.length) {
   const bucket = {
     url: "gs://b",
     async *list(prefix: string, listing: AbortSignal) {
       listing.throwIfAborted();
-      for (const [key, text] of objects) if (key.startsWith(prefix)) yield { key, size: text.length } as Stored;
+      for (const [key, text] of objects) if (key.startsWith(prefix)) yield { key, size: sizeOf(text) } as Stored;
     },
     stat: async (key: string) => (objects.has(key) ? ({ key } as Stored) : undefined),
     read: async ({ key }: Stored) =>
@@ -62,4 +62,22 @@ it("what another run has recorded is purged, and its record removed", async () =
   const { queue, purged } = queueOver(objects);
   assert.equal(await queue.sweep(signal), undefined);
   assert.deepEqual([purged, objects.size], [["binaries/a", "catalog/b"], 0]);
+});
+
+it("records fill no memory: a run reads so many, purges these, says that there are more, and the next one goes on", async () => {
+  const large = (key: string) => JSON.stringify([key]).padEnd(8 * 1024 * 1024);
+  const objects = new Map(Array.from({ length: 5 }, (_, n) => [`containers/purges/${n}`, large(`binaries/${n}`)]));
+  const { queue, purged } = queueOver(objects);
+  assert.match((await queue.sweep(signal))?.line ?? "", /there are more records than are read at once/);
+  assert.deepEqual([purged.length, objects.size], [4, 1]);
+  const next = queueOver(objects);
+  assert.equal(await next.queue.sweep(signal), undefined);
+  assert.deepEqual([next.purged, objects.size], [["binaries/4"], 0]);
+});
+
+it("a record that is larger than its store says is not read to its end", async () => {
+  const objects = new Map([["containers/purges/a", JSON.stringify(["binaries/a"])]]);
+  const { queue, purged } = queueOver(objects, () => 5);
+  assert.match((await queue.sweep(signal))?.line ?? "", /containers\/purges\/a is too large/);
+  assert.deepEqual(purged, []);
 });
