@@ -10,7 +10,7 @@ import { exportedState } from "./exported-state.ts";
 import { executionInWords, type FillExecution, fillExecution, latestFills } from "./fill-executions.ts";
 import { type Filled, fillMirror } from "./fill-mirror.ts";
 import { fillOrderOf } from "./fill-order.ts";
-import { fillProgram, fillRegionOf, hasOwnKeys, startFill } from "./fill-start.ts";
+import { fillProgram, fillRegionOf, startFill, whyNoJob } from "./fill-start.ts";
 import { interruptible } from "./interruptible.ts";
 import { mirrorsNamed, mirrorsOfRequest } from "./mirrors-named.ts";
 import { printError, printJson, printNote, printProgress, printResult } from "./output.ts";
@@ -165,8 +165,9 @@ async function start(
   };
   await interruptible(async (signal) => {
     for (const mirror of mirrors) {
-      if (hasOwnKeys(config, mirror)) {
-        const why = `its keys are in your environment, not in that of a job: run npx artifacts fill --stack ${values.stack} --mirror ${mirror}`;
+      const noJob = whyNoJob(config, mirror);
+      if (noJob !== undefined) {
+        const why = `${noJob}: run npx artifacts fill --stack ${values.stack} --mirror ${mirror}`;
         // Left by a deployment: the others are what it is called for.
         if (values.mirror.length > 0) failed(mirror, why);
         else printResult(`warning: ${mirror}: ${why}`);

@@ -4,11 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { it } from "mocha";
+import { parse } from "yaml";
 import { CommandError } from "../../../components/commands/command.ts";
 import { runFillJob } from "../../../components/commands/fill-executions.ts";
 import { FillLog } from "../../../components/commands/fill-log.ts";
 import { fillOrderOf, readFillOrder } from "../../../components/commands/fill-order.ts";
+import { whyNoJob } from "../../../components/commands/fill-start.ts";
 import type { FilesRequest, ImagesRequest } from "../../../components/promotion/run/request.ts";
+import { parseStackConfig } from "../../../components/stack/config.ts";
 import { runCommandLines } from "../../support/run-command-lines.ts";
 import { startRunJobs } from "../../support/run-jobs.ts";
 import { stackFile } from "../../support/stack-file.ts";
@@ -58,6 +61,23 @@ it("the tasks of a job get the quota of whoever starts them, if it is not the us
     jobs.executions.get("us-central1")?.map(({ template }) => template.containers),
     [[{ args }], [{ args }], [{ args, env: [{ name: "ARTIFACTS_REGISTRY_QUOTA", value: "600000" }] }]],
   );
+});
+
+it("no job fills a store whose keys it has not, nor a bucket in Cloud Storage whose lists it may not replace", () => {
+  const more = `  artifacts:awsRegions: [us-east-1]
+  aws:allowedAccountIds: ["123456789012"]
+  aws:region: us-east-1
+  artifacts:imageBuckets: [us-central1, us-east-1]
+  artifacts:imageStores: [{name: r2, bucket: org-images, endpoint: https://r2.example, url: https://cdn.example, keys: R2, near: us-east1}]
+`;
+  const { config } = parse(`${stackFile}${more}`) as { config: Record<string, unknown> };
+  const read = parseStackConfig(config);
+  assert.ok("config" in read, JSON.stringify(read));
+  const why = (mirror: string) => whyNoJob(read.config, mirror);
+  assert.match(why("images-r2") ?? "", /its keys/);
+  assert.match(why("images-gcs-us-central1") ?? "", /its lists/);
+  for (const mirror of ["images-us-central1", "images-s3-us-east-1", "files-gcp-us-central1", "files-aws-us-east-1"])
+    assert.equal(why(mirror), undefined, mirror);
 });
 
 it("the order to fill a mirror has what concerns it, survives JSON, and nothing else is taken for one", () => {
