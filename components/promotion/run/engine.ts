@@ -101,8 +101,7 @@ export function promotionOf<
       beforeRemoval: async () => {
         await context.beforeRemoval?.();
         // Other mirrors keep it: no client is to be sent where it no longer is.
-        const { departureSeconds = 0 } = request;
-        if (departure.isListed) await sleep(departureSeconds * 1000, undefined, { signal: context.signal });
+        await sleep((request.departureSeconds ?? 0) * 1000, undefined, { signal: context.signal });
       },
     });
     return withDeparture(outcome, left);

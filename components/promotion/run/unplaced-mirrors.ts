@@ -37,8 +37,6 @@ export interface PlacedKind<Request> {
 export interface Departure<Request> {
   readonly request: Request;
   readonly previous: Previous<Request>;
-  /** Whether the last run was to have the project in one of the mirrors: clients are sent there until redirectors know better. */
-  readonly isListed: boolean;
 }
 
 /** The request about the mirrors in which the project is not placed; undefined if there are none. */
@@ -76,7 +74,7 @@ export function departureOf<Request extends PlacedRequest>(
   if (Object.keys(incomplete).length === 0) return undefined;
   guardPlacement(request.project, leaving, former.length, request.removalShare);
   const asked = kind.emptied({ ...only(elsewhere, (name) => name in incomplete), removalShare: 1 });
-  return { request: asked, previous: { request: asked, incomplete }, isListed: leaving > 0 };
+  return { request: asked, previous: { request: asked, incomplete } };
 }
 
 /**
