@@ -76,7 +76,8 @@ export class SharedDocuments {
   /**
    * Writes a change, together with the others that wait.
    * @returns errors by the name of the mirror that was not written.
-   * @throws if the present documents cannot be read. Nothing is written then, because that would lose the other projects.
+   * @throws if the present documents cannot be read. Nothing is written then, because that would lose the other projects. Of a part that cannot be read,
+   * only the changes of projects in it fail.
    */
   async apply(change: EntryChange): Promise<Failures> {
     const { promise, resolve } = Promise.withResolvers<Failures>();
@@ -94,22 +95,24 @@ export class SharedDocuments {
       this.#waiting = [];
       this.#written = performance.now();
       const result = this.#write(batch.map(({ change }) => change));
-      for (const { done } of batch) done(result);
+      for (const { change, done } of batch) done(result.then((written) => failuresOf(change, written)));
       await result.catch(() => undefined); // each waiting caller receives the error
     }
     this.#writing = false;
   }
 
-  async #write(changes: readonly EntryChange[]): Promise<Failures> {
+  async #write(changes: readonly EntryChange[]): Promise<WrittenChanges> {
     const mirrors = [
       ...new Map(changes.flatMap((change) => change.mirrors).map((mirror) => [mirror.url, mirror])).values(),
     ];
     await this.#load(changes[0]!.mirrors);
-    for (const { name, index, lines, platforms, presence, heldBy, filling } of changes.map(({ entry }) => entry)) {
-      this.#presence = replacePresence(this.#presence, name, presence, heldBy && { mirrors: heldBy, filling });
-      this.#index = replaceEntry(this.#index, name, index);
-      this.#remember(name, await this.#replace("listing", name, lines), lines);
-      await this.#replace("platforms", name, platforms);
+    const unread = new Map<EntryChange, unknown>();
+    for (const change of changes) {
+      try {
+        await this.#take(change.entry);
+      } catch (error) {
+        unread.set(change, error); // the other projects are in other parts
+      }
     }
     const recent = withPromotions(this.#recent, [...this.#promoted.values()]);
     const history = historyIn(recent, changes.find(({ host }) => host !== undefined)?.host);
@@ -139,11 +142,21 @@ export class SharedDocuments {
         }
       }),
     );
-    return failures;
+    return { failures, unread };
   }
 
-  #replace(kind: LineKind, project: string, lines: string): Promise<string> {
-    return this.#lines[kind].replace(project, lines, (name) => folderIn(this.#index, name));
+  /** Takes a change into the documents. @throws if a part that it changes cannot be read. */
+  async #take({ name, index, lines, platforms, presence, heldBy, filling }: EntryChange["entry"]): Promise<void> {
+    const all = replaceEntry(this.#index, name, index);
+    const replaced = await this.#replace("listing", name, lines, all);
+    await this.#replace("platforms", name, platforms, all);
+    this.#remember(name, replaced, lines);
+    this.#presence = replacePresence(this.#presence, name, presence, heldBy && { mirrors: heldBy, filling });
+    this.#index = all;
+  }
+
+  #replace(kind: LineKind, project: string, lines: string, index = this.#index): Promise<string> {
+    return this.#lines[kind].replace(project, lines, (name) => folderIn(index, name));
   }
 
   #parts(): Record<LineKind, ListingDocument[LineKind]> {
@@ -193,8 +206,16 @@ export class SharedDocuments {
     return this.#loaded;
   }
 
-  /** Reads the documents from the first mirror that has them. A new mirror is empty. */
+  /**
+   * Reads the documents from the first mirror that has them. A new mirror is empty. Where none has lines, an operator has removed them, for each entry to be
+   * written again: until then redirectors and readers of the index keep what they know of all projects.
+   */
   async #read(mirrors: readonly CatalogueMirror[]): Promise<void> {
+    if (!(await this.#readFirst(mirrors, true))) await this.#readFirst(mirrors, false);
+  }
+
+  /** Whether a mirror has them. @param lines whether it has to have the lines. */
+  async #readFirst(mirrors: readonly CatalogueMirror[], lines: boolean): Promise<boolean> {
     for (const mirror of mirrors) {
       let [index, listing, recent, presence]: (Buffer | undefined)[] = [];
       let undivided: Blocks | undefined;
@@ -207,7 +228,7 @@ export class SharedDocuments {
         if (error instanceof BucketAbsent) continue;
         throw error;
       }
-      if (index === undefined || (listing === undefined && undivided === undefined)) continue;
+      if (index === undefined || (lines && listing === undefined && undivided === undefined)) continue;
       const document = readDocument("index", index.toString());
       const named =
         listing === undefined ? { listing: [], platforms: [] } : readDocument("listing", listing.toString());
@@ -221,8 +242,9 @@ export class SharedDocuments {
       // Without it, or damaged, the history begins anew: nothing depends on it.
       this.#recent = (recent && readDocument("recent", recent.toString())) ?? noRecent;
       this.#presence = presenceIn(presence);
-      return;
+      return true;
     }
+    return false;
   }
 
   #divided(
@@ -299,3 +321,15 @@ function presenceIn(bytes: Buffer | undefined): PresenceIndex {
 }
 
 type Failures = ReadonlyMap<string, unknown>;
+
+/** What became of changes that were written together. */
+interface WrittenChanges {
+  readonly failures: Failures;
+  /** Changes of which a part could not be read. */
+  readonly unread: ReadonlyMap<EntryChange, unknown>;
+}
+
+function failuresOf(change: EntryChange, { failures, unread }: WrittenChanges): Failures {
+  if (unread.has(change)) throw unread.get(change);
+  return failures;
+}
