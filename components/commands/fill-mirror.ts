@@ -1,7 +1,11 @@
 /** The filling of a mirror that is new, or was made again: it gets what it lacks, and loses nothing. */
 import pLimit from "p-limit";
+import { afterSign } from "../promotion/run/differences.ts";
 import type { Context, FilesRequest, ImagesRequest, Progress } from "../promotion/run/request.ts";
 import { wantedText } from "../promotion/run/wanted-text.ts";
+import { formatCount } from "../promotion/text/format-count.ts";
+import { globMatcher } from "../promotion/text/glob-matcher.ts";
+import { joinLines } from "../promotion/text/join-lines.ts";
 import { splitLines } from "../promotion/text/split-lines.ts";
 import type { FillOrder } from "./fill-order.ts";
 import { filesRuns, imagesRuns, type Runs } from "./repair.ts";
@@ -77,19 +81,50 @@ async function fillProject<Request extends ImagesRequest | FilesRequest>(
   const context: Context = { signal, report: () => {} };
   const { incomplete, failures } = await runs.takeInventory(runs.alone(request, mirror), context);
   sum.failed(failures);
+  const differences = splitLines(incomplete[mirror] ?? "");
+  const moved = movedSince(request, differences);
   // What is there and not wanted is no matter of a fill: the rest of the manifest is another part.
-  const lacking = splitLines(incomplete[mirror] ?? "").filter((line) => !line.startsWith("- "));
-  sum.missing(lacking.length);
-  if (lacking.length === 0 || only === "look") return;
+  const missing = differences.filter((line) => !line.startsWith("- "));
+  sum.missing(missing.length);
+  if (only === "look") return;
+  if (moved.size > 0) sum.warned([leftAsItIs(request, mirror, moved)]);
+  const lacking = missing.filter((line) => !moved.has(line.slice(2)));
+  if (lacking.length === 0) return;
   const differs = lacking.map((line) => `${line}\n`).join("");
   // To the engine: all mirrors but this one are as wanted, so they are sources and nothing else.
+  const unmoved = splitLines(wantedText(request)).filter((line) => !moved.has(line));
+  const asked = moved.size === 0 ? request : { ...request, [runs.kind]: joinLines(unmoved) };
   const outcome = await runs.promote(
-    request,
-    { request, incomplete: { [mirror]: differs } },
+    asked,
+    { request: asked, incomplete: { [mirror]: differs } },
     { signal, report: sum.of(`${request.project} ${runs.kind}`) },
   );
   sum.failed(outcome.failures);
   sum.warned(outcome.warnings ?? []);
+}
+
+/**
+ * The wanted lines of mutable tags and files that the mirror has with other content. A fill lasts longer than the time between deployments, which bring
+ * what they move to a mirror that is being filled at once: an order of before must not take that back.
+ * @param differences of the mirror, line by line.
+ * @internal exported for its tests.
+ */
+export function movedSince(request: ImagesRequest | FilesRequest, differences: readonly string[]): ReadonlySet<string> {
+  const nameOf = (line: string) => line.slice(0, Math.max(0, line.lastIndexOf(" ")));
+  const tagOf = (name: string) => name.slice(name.lastIndexOf(":") + 1);
+  const isMutable = globMatcher("images" in request ? request.mutableTags : (request.mutableFiles ?? []));
+  const there = new Set(afterSign("- ", differences).map(nameOf));
+  const moved = afterSign("+ ", differences).filter((line) => {
+    const name = nameOf(line);
+    return there.has(name) && isMutable("images" in request ? tagOf(name) : name);
+  });
+  return new Set(moved);
+}
+
+function leftAsItIs({ project }: ImagesRequest | FilesRequest, mirror: string, moved: ReadonlySet<string>): string {
+  const [first = ""] = moved;
+  const more = moved.size > 1 ? ` and ${formatCount(moved.size - 1)} more` : "";
+  return `project ${project}, mirror ${mirror}: ${first}${more}: has other content there and is mutable, so it stays: a deployment, or artifacts sync, brings it`;
 }
 
 /** The sum over all projects. */

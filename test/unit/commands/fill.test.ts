@@ -8,6 +8,7 @@ import { parse } from "yaml";
 import { CommandError } from "../../../components/commands/command.ts";
 import { runFillJob } from "../../../components/commands/fill-executions.ts";
 import { FillLog } from "../../../components/commands/fill-log.ts";
+import { movedSince } from "../../../components/commands/fill-mirror.ts";
 import { fillOrderOf, readFillOrder } from "../../../components/commands/fill-order.ts";
 import { whyNoJob } from "../../../components/commands/fill-start.ts";
 import type { FilesRequest, ImagesRequest } from "../../../components/promotion/run/request.ts";
@@ -78,6 +79,30 @@ it("no job fills a store whose keys it has not, nor a bucket in Cloud Storage wh
   assert.match(why("images-gcs-us-central1") ?? "", /its lists/);
   for (const mirror of ["images-us-central1", "images-s3-us-east-1", "files-gcp-us-central1", "files-aws-us-east-1"])
     assert.equal(why(mirror), undefined, mirror);
+});
+
+it("a mutable tag or file that has other content in the mirror was moved since the order: it is not taken back", () => {
+  const tags = { mutableTags: ["latest", "stable-*"] } as unknown as ImagesRequest;
+  const [old, now] = ["a", "b"].map((digit) => `sha256:${digit.repeat(64)}`);
+  const both = (name: string) => [`+ ${name} ${old}`, `- ${name} ${now}`];
+  const images = { ...tags, images: "" };
+  assert.deepEqual(
+    [
+      ...movedSince(images, [
+        ...both("app:latest"),
+        ...both("app:v1"),
+        `+ app:stable-1 ${old}`,
+        `- other:stable-1 ${now}`,
+      ]),
+    ],
+    [`app:latest ${old}`],
+  );
+  const files = { files: "", mutableFiles: ["*/stable.txt"] } as unknown as FilesRequest;
+  assert.deepEqual(
+    [...movedSince(files, [...both("a/stable.txt"), ...both("a/b.txt"), `~ a/c ${old}`])],
+    [`a/stable.txt ${old}`],
+  );
+  assert.deepEqual([...movedSince({ ...files, mutableFiles: undefined }, both("a/stable.txt"))], []);
 });
 
 it("the order to fill a mirror has what concerns it, survives JSON, and nothing else is taken for one", () => {
