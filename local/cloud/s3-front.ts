@@ -88,7 +88,8 @@ function keyIn(authorization: string): string {
 function actionOf(method: string, { pathname, searchParams }: URL): DataAction {
   const isObject = pathname.split("/").slice(2).join("/") !== "";
   if (searchParams.has("policy") && method !== "GET") return "set policy";
-  if (method === "DELETE") return "delete";
+  // AbortMultipartUpload has a permission of its own, for who may upload (Service Authorization Reference, "Actions defined by Amazon S3").
+  if (method === "DELETE") return searchParams.has("uploadId") ? "write" : "delete";
   if (method !== "GET" && method !== "HEAD") return "write";
   return isObject ? "read" : "list";
 }

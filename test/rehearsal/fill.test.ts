@@ -78,16 +78,13 @@ describe("new regions that a job fills", function () {
   });
 
   it("the job fills them: three tasks are killed in a slow region and tried again", async () => {
-    s3.inject((method) => (method === "PUT" ? { kind: "slow-request", rate: 60_000 } : undefined));
+    s3.inject((method) => (method === "PUT" ? { kind: "slow-request", rate: 20_000 } : undefined));
     await drill.guard(true);
     try {
       const { mirrors: started } = await fill<{ mirror: string; execution: { name: string } }>("--start");
       assert.deepEqual(started.map(({ mirror }) => mirror).sort(), newMirrors);
       const slow = started.find(({ mirror }) => mirror === slowMirror)!;
-      const began = await tasksOf(slow.execution.name, 10);
-      while (s3.seen.filter(({ method }) => method === "PUT").length < 3) await setTimeout(20);
-      const killed = began.slice(0, 3);
-      for (const { pid } of killed) process.kill(-pid, "SIGKILL");
+      const killed = await killTasks(slow.execution.name, 3);
       s3.inject(() => undefined);
       for (;;) {
         const { mirrors } = await fill<{ execution: { state: string; retried: number; mirror: string } }>("--status");
@@ -96,7 +93,7 @@ describe("new regions that a job fills", function () {
         assert.deepEqual(new Set(states), new Set(["succeeded"]), JSON.stringify(mirrors));
         // Those that were killed, at least: another may have failed in the slow region as well.
         const { retried = 0 } = mirrors.find(({ execution }) => execution.mirror === slowMirror)?.execution ?? {};
-        assert.ok(retried >= killed.length, `${retried}`);
+        assert.ok(retried >= killed, `${retried}`);
         break;
       }
     } finally {
@@ -119,15 +116,26 @@ describe("new regions that a job fills", function () {
     return JSON.parse(output) as { mirrors: readonly Mirror[] };
   }
 
-  /** The processes of an execution's tasks: so many of them. */
-  async function tasksOf(execution: string, count: number): Promise<RecordedProcess[]> {
-    for (;;) {
+  /** Kills so many tasks of an execution while they upload. A task may end, or begin, at any time. @returns how many. */
+  async function killTasks(execution: string, count: number): Promise<number> {
+    const killed = new Set<number>();
+    for (; killed.size < count; await setTimeout(20)) {
+      if (s3.seen.filter(({ method }) => method === "PUT").length < count) continue;
       const { children } = JSON.parse(await readFile(join(drill.folder, "cloud/pids.json"), "utf8")) as {
         children: RecordedProcess[];
       };
-      const found = children.filter(({ purpose }) => purpose.includes(`${execution} task `));
-      if (found.length >= count) return found;
-      await setTimeout(20);
+      const tasks = children.filter(({ purpose }) => purpose.includes(`${execution} task `));
+      assert.notEqual(tasks.length, 0, `the tasks ended when ${killed.size} were killed`);
+      for (const { pid, purpose } of tasks) {
+        if (killed.size === count || killed.has(pid) || !purpose.endsWith(" attempt 0")) continue;
+        try {
+          process.kill(-pid, "SIGKILL");
+          killed.add(pid);
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+        }
+      }
     }
+    return killed.size;
   }
 });
