@@ -201,6 +201,7 @@ function refuseTag(text: string): RefusedRoute | undefined {
 function fileRoute(path: string): Route {
   if (path.endsWith("/")) return notFound;
   if (unreservedPath.test(path)) {
+    if (path.length > 1 + longestKey) return notFound;
     return dotSegment.test(path) || path.includes("//") ? badFilePath : { kind: "file", path, query: "" };
   }
   if (!visible.test(path) || path.includes("#")) return badFilePath;
@@ -209,8 +210,15 @@ function fileRoute(path: string): Route {
     return badFilePath;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
   if (/[\0-\x1f\x7f]/.test(decoded)) return badFilePath;
+  if (Buffer.byteLength(decoded) > 1 + longestKey) return notFound;
   return { kind: "file", path: path.replace(toEncode, encodeURIComponent), query: "" };
 }
+
+/**
+ * Bytes of the longest name that an object can have, in UTF-8 (Amazon S3, "Naming Amazon S3 objects"; Cloud Storage, "Object names"): no mirror has a longer
+ * one, and each would refuse the request.
+ */
+const longestKey = 1024;
 
 const badFilePath: RefusedRoute = {
   kind: "refused",

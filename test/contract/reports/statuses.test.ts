@@ -12,7 +12,7 @@ const rows: [meaning: string, statuses: number[], goTo: string, registries: stri
   ["present", [200, 204, 302, 304], "that mirror", "that mirror", "that mirror"],
   ["absent", [404, 410], "the canonical mirror", "the canonical mirror", "404"],
   ["refused", [400, 401, 403, 405, 451, 498], "the canonical mirror", "the canonical mirror", "404"],
-  ["failing", [408, 425, 500, 502, 503, 504, 520], "the second choice", "the second choice", "the canonical mirror"],
+  ["failing", [408, 425, 500, 502, 503, 504, 520], "the second choice", "the canonical mirror", "the canonical mirror"],
 ];
 
 /** Where the mirrors are, from the client. */

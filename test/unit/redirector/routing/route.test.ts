@@ -32,6 +32,17 @@ it("every case of the table, with the clouds' complete ranges", async function (
   for (const each of cases) check(each, await ask(app, each));
 });
 
+it("a file's path of more than 1,024 bytes is unknown, however it is encoded: no store has such an object", async () => {
+  const app = appWith(loadTable(buildTable({}).bytes), () => "present");
+  const named = "binaries/demo/".length;
+  const status = async (rest: string) =>
+    (await ask(app, { method: "GET", target: `/binaries/demo/${rest}`, headers: [] })).status;
+  const longest = "x".repeat(1_024 - named);
+  assert.deepEqual([await status(longest), await status(`${longest}x`)], [307, 404]);
+  const encoded = "%C3%A9".repeat((1_024 - named) / 2);
+  assert.deepEqual([await status(encoded), await status(`${encoded}%C3%A9`)], [307, 404]);
+});
+
 it("without a table of ranges, mirrors are chosen by location only", async () => {
   const app = appWith(loadTable(buildTable({}).bytes));
   const [request] = cases.filter(
