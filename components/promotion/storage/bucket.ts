@@ -171,9 +171,14 @@ export interface Bucket {
 export function replacement(key: string, bytes: Uint8Array): { readonly content: Content; readonly chunk: Chunk } {
   if (!key.startsWith(catalogueFolder) && !isReplaceableKey(key))
     throw new Error(`${key} cannot be replaced: published content never changes`);
-  const sum = encodeCrc32c(crc32c(bytes));
+  const content = contentOfBytes(bytes);
+  return { content, chunk: { bytes, offset: 0, crc32c: content.crc32c } };
+}
+
+/** What is known of content that is held in memory. */
+export function contentOfBytes(bytes: Uint8Array): Required<Content> {
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  return { content: { size: bytes.length, sha256, crc32c: sum }, chunk: { bytes, offset: 0, crc32c: sum } };
+  return { size: bytes.length, sha256, crc32c: encodeCrc32c(crc32c(bytes)) };
 }
 
 /** Throws if an object with these headers is to replace another: caches that believe `immutable` never ask again. */

@@ -1,5 +1,4 @@
-import { createHash } from "node:crypto";
-import { type Bucket, chunkBytes, ObjectExists } from "./bucket.ts";
+import { type Bucket, chunkBytes, contentOfBytes, ObjectExists } from "./bucket.ts";
 import { crc32c, encodeCrc32c } from "./crc32c.ts";
 
 const nothing = Buffer.alloc(0);
@@ -16,21 +15,16 @@ export async function createEmpty(bucket: Bucket, key: string, signal: AbortSign
 
 /** Writes a small object that only promotions read. @throws ObjectExists */
 export async function createSmall(bucket: Bucket, key: string, bytes: Buffer, signal: AbortSignal): Promise<void> {
-  const checksum = encodeCrc32c(crc32c(bytes));
-  const content = { size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex"), crc32c: checksum };
+  const content = contentOfBytes(bytes);
   const upload = await bucket.create(key, content, headers, signal);
-  await upload.finish({ bytes, offset: 0, crc32c: checksum });
+  await upload.finish({ bytes, offset: 0, crc32c: content.crc32c });
 }
 
 /** Writes an object that is held in memory, of any size, also in the place of one that is there: what only this program reads. */
 export async function putObject(bucket: Bucket, key: string, bytes: Buffer, signal: AbortSignal): Promise<void> {
   const sum = (part: Buffer) => encodeCrc32c(crc32c(part));
-  const content = {
-    size: bytes.length,
-    sha256: createHash("sha256").update(bytes).digest("hex"),
-    crc32c: sum(bytes),
-  };
-  const upload = await bucket.create(key, content, headers, signal, await bucket.stat(key, signal));
+  const over = await bucket.stat(key, signal);
+  const upload = await bucket.create(key, contentOfBytes(bytes), headers, signal, over);
   const step = chunkBytes(bytes.length);
   let offset = 0;
   for (; bytes.length - offset > step; offset += step) {
