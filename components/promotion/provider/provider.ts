@@ -74,8 +74,8 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const { text } = kindOf(type);
       const changed = compareInputs(oldInputs, news).filter((name) => !holdsUnknown(news[name]));
       // Even with equal texts there is work if a mirror is incomplete.
-      const lacking = withoutPlanned(incompleteOf(olds), planned);
-      if (changed.length === 0 && Object.keys(lacking).length > 0) return { changed: [text] };
+      if (changed.length === 0 && Object.keys(withoutPlanned(incompleteOf(olds), planned)).length > 0)
+        return { changed: [text] };
       return { changed, replaces: changed.filter((name) => name === "project" || name === "prefix") };
     },
 
