@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { printable } from "../promotion/text/printable.ts";
 import { cloudflareCall } from "../stack/cloudflare-call.ts";
+import { cloudflareResponse, parsedResponse } from "./cloudflare-response.ts";
 import { CommandError } from "./command.ts";
 import { printDetail } from "./output.ts";
 
@@ -51,7 +51,7 @@ export class AccountTokens {
     const tokens: AccountToken[] = [];
     for (let page = 1; ; page++) {
       const text = await this.#call("GET", `?per_page=${pageLength}&page=${page}`);
-      const { data } = listSchema.safeParse(parsed(text));
+      const { data } = listSchema.safeParse(parsedResponse(text));
       if (data === undefined) throw new CommandError(`${this.#path}: Cloudflare's list of tokens has another form`);
       for (const { id, name, issued_on } of data.result) tokens.push({ id, name, issued: Date.parse(issued_on) || 0 });
       if (data.result.length < pageLength) return tokens;
@@ -67,7 +67,7 @@ export class AccountTokens {
         expires_on: new Date(Date.now() + lasts * 1_000).toISOString().replace(/\.\d+Z$/, "Z"),
       }),
     };
-    const { data } = createdSchema.safeParse(parsed(await this.#call("POST", "", body)));
+    const { data } = createdSchema.safeParse(parsedResponse(await this.#call("POST", "", body)));
     if (data === undefined)
       throw new CommandError(`Cloudflare made the token "${name}" and did not tell its id and value: revoke it there`);
     return data.result;
@@ -80,26 +80,10 @@ export class AccountTokens {
   async #call(method: string, path: string, body?: object): Promise<string> {
     const { address, headers } = cloudflareCall(this.#endpoint, `${this.#path}${path}`);
     printDetail(`${method} ${address}`);
-    const response = await fetch(address, {
-      method,
-      headers: { ...headers, "content-type": "application/json" },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(30_000),
-    }).catch((error: unknown) => {
-      throw new CommandError(`no response from ${address}: ${error instanceof Error ? error.message : String(error)}`);
-    });
-    const text = await response.text();
-    if (response.ok) return text;
-    throw new CommandError(
-      `${address} answers ${response.status} ${printable(text, 200)}: CLOUDFLARE_API_TOKEN needs the right to edit Account API Tokens, on this account`,
+    return await cloudflareResponse(
+      { address, headers: { ...headers, "content-type": "application/json" } },
+      "edit Account API Tokens, on this account",
+      { method, ...(body !== undefined && { body: JSON.stringify(body) }) },
     );
-  }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { printable } from "../promotion/text/printable.ts";
 import { cloudflareCall } from "../stack/cloudflare-call.ts";
 import type { StackConfig } from "../stack/config.ts";
+import { cloudflareResponse, parsedResponse } from "./cloudflare-response.ts";
 import { CommandError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { useLocalStack } from "./local-stack.ts";
@@ -90,24 +91,9 @@ export async function zoneSignatures({
   dns,
   cloudflareEndpoint,
 }: Pick<StackConfig, "dns" | "cloudflareEndpoint">): Promise<DnssecResponse> {
-  const { address: url, headers } = cloudflareCall(cloudflareEndpoint, `zones/${dns.zoneId}/dnssec`);
-  const response = await fetch(url, { headers, signal: AbortSignal.timeout(30_000) }).catch((error: unknown) => {
-    throw new CommandError(`no response from ${url}: ${error instanceof Error ? error.message : String(error)}`);
-  });
-  const text = await response.text();
-  if (!response.ok)
-    throw new CommandError(
-      `${url} answers ${response.status} ${printable(text, 200)}: CLOUDFLARE_API_TOKEN needs the right to read this zone's DNS`,
-    );
-  const { success, data } = answerSchema.safeParse(parsed(text));
-  if (!success) throw new CommandError(`${url} answers without the state of DNSSEC: ${printable(text, 200)}`);
+  const call = cloudflareCall(cloudflareEndpoint, `zones/${dns.zoneId}/dnssec`);
+  const text = await cloudflareResponse(call, "read this zone's DNS");
+  const { success, data } = answerSchema.safeParse(parsedResponse(text));
+  if (!success) throw new CommandError(`${call.address} answers without the state of DNSSEC: ${printable(text, 200)}`);
   return data.result;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
