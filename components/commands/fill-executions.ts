@@ -4,11 +4,13 @@
  */
 import { z } from "zod";
 import { fillJobName } from "../mirrors/fill-names.ts";
+import { nearestRegion } from "../mirrors/nearest-mirrors.ts";
 import { quotaVariable } from "../promotion/http/request-budget.ts";
 import { countOf } from "../promotion/text/count-of.ts";
 import { formatCount } from "../promotion/text/format-count.ts";
 import { printable } from "../promotion/text/printable.ts";
 import type { StackConfig } from "../stack/config.ts";
+import { servingRegions } from "../stack/geography.ts";
 import { googleHeaders } from "../stack/google-headers.ts";
 import { asking, CommandError } from "./command.ts";
 
@@ -66,6 +68,11 @@ const operationSchema = z.object({ metadata: executionSchema });
 /** Folder of the orders of a mirror in the bucket: an execution's second argument says whom it fills. */
 export function orderFolder(mirror: string): string {
   return `orders/${mirror}/`;
+}
+
+/** The region whose job fills a mirror: its own, else the nearest that has a job. */
+export function fillRegionOf({ gcpRegions }: Pick<StackConfig, "gcpRegions">, mirror: string): string {
+  return nearestRegion(mirror, servingRegions(gcpRegions)).name;
 }
 
 /** The executions of the job of one region, the latest first; none where the region has no job. @throws CommandError */
@@ -177,12 +184,13 @@ async function call<Schema extends z.ZodType>(
   });
 }
 
-/** The latest execution that filled each mirror, by the mirror's name. @param regions whose jobs are asked. @throws CommandError */
+/** The latest execution that filled each mirror, by the mirror's name. @param mirrors whose regions' jobs are asked. @throws CommandError */
 export async function latestFills(
-  settings: RunSettings & Pick<StackConfig, "fillAbove">,
-  regions: ReadonlySet<string>,
+  settings: RunSettings & Pick<StackConfig, "fillAbove" | "gcpRegions">,
+  mirrors: readonly string[],
 ): Promise<Map<string, FillExecution>> {
   if (settings.fillAbove === undefined) return new Map(); // there is no job
+  const regions = new Set(mirrors.map((mirror) => fillRegionOf(settings, mirror)));
   const all = await Promise.all([...regions].map((region) => fillExecutions(settings, region)));
   return new Map(
     all

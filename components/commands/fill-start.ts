@@ -6,13 +6,11 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { bucketMirrorName, regionsWithImages, storeMirrors } from "../mirrors/bucket-mirrors.ts";
 import { fillBucket } from "../mirrors/fill-names.ts";
-import { nearestRegion } from "../mirrors/nearest-mirrors.ts";
 import { putObject } from "../promotion/storage/small-object.ts";
 import { openStorage } from "../promotion/storage/storage.ts";
 import type { StackConfig } from "../stack/config.ts";
-import { servingRegions } from "../stack/geography.ts";
 import { asking } from "./command.ts";
-import { type FillExecution, fillExecutions, orderFolder, runFillJob } from "./fill-executions.ts";
+import { type FillExecution, fillExecutions, fillRegionOf, orderFolder, runFillJob } from "./fill-executions.ts";
 import { fillOrderOf } from "./fill-order.ts";
 import type { Production } from "./production.ts";
 
@@ -29,11 +27,6 @@ export type FillSettings = Pick<
   StackConfig,
   "project" | "runEndpoint" | "googlePrefix" | "gcpRegions" | "imageStores" | "storage"
 >;
-
-/** The region whose job fills a mirror: its own, else the nearest that has a job. */
-export function fillRegionOf({ gcpRegions }: Pick<FillSettings, "gcpRegions">, mirror: string): string {
-  return nearestRegion(mirror, servingRegions(gcpRegions)).name;
-}
 
 /** Why no job can fill a mirror; undefined: one can. */
 export function whyNoJob(

@@ -10,7 +10,7 @@ import { exportedState } from "./exported-state.ts";
 import { executionInWords, type FillExecution, fillExecution, latestFills } from "./fill-executions.ts";
 import { type Filled, fillMirror } from "./fill-mirror.ts";
 import { fillOrderOf } from "./fill-order.ts";
-import { fillProgram, fillRegionOf, startFill, whyNoJob } from "./fill-start.ts";
+import { fillProgram, startFill, whyNoJob } from "./fill-start.ts";
 import { interruptible } from "./interruptible.ts";
 import { mirrorsNamed, mirrorsOfRequest } from "./mirrors-named.ts";
 import { printError, printJson, printNote, printProgress, printResult } from "./output.ts";
@@ -115,8 +115,7 @@ async function fill(
 ): Promise<void> {
   const only = isStatus ? ({ only: "look" } as const) : {};
   const mirrors: (Filled & { readonly mirror: string; readonly execution?: FillExecution })[] = [];
-  const regions = new Set(names.map((name) => fillRegionOf(production.config, name)));
-  const executions = isStatus ? await latestFills(production.config, regions) : new Map<string, FillExecution>();
+  const executions = isStatus ? await latestFills(production.config, names) : new Map<string, FillExecution>();
   await interruptible(async (signal) => {
     for (const mirror of names) {
       const order = fillOrderOf(production, mirror, new Set(names));

@@ -10,7 +10,6 @@ import { type DnssecResponse, dnssecReport, signsZone, zoneSignatures } from "./
 import { exitCodes } from "./exit-codes.ts";
 import { exportedState } from "./exported-state.ts";
 import { executionInWords, type FillExecution, latestFills } from "./fill-executions.ts";
-import { fillRegionOf } from "./fill-start.ts";
 import { useLocalStack } from "./local-stack.ts";
 import { printError, printJson, printNote, printResult } from "./output.ts";
 import {
@@ -86,8 +85,7 @@ async function wantedProjects(config: StackConfig | undefined): Promise<string[]
 /** How far the fills are that the last deployment left, as far as Cloud Run tells. */
 async function fillsNow(status: PromotionStatus, config: StackConfig | undefined): Promise<FillStatus[]> {
   if (config === undefined || status.filling.length === 0) return fillsOf(status, new Map());
-  const regions = new Set(status.filling.map((name) => fillRegionOf(config, name)));
-  const executions = await latestFills(config, regions).catch((error: unknown) => {
+  const executions = await latestFills(config, status.filling).catch((error: unknown) => {
     if (!(error instanceof CommandError)) throw error;
     printError(error.message);
     return new Map<string, FillExecution>();
