@@ -10,7 +10,7 @@ import { exportedState } from "./exported-state.ts";
 import { executionInWords, type FillExecution, fillExecution, latestFills } from "./fill-executions.ts";
 import { type Filled, fillMirror } from "./fill-mirror.ts";
 import { fillOrderOf } from "./fill-order.ts";
-import { fillProgram, startFill, whyNoJob } from "./fill-start.ts";
+import { type FillStart, fillProgram, startFill, whyNoJob } from "./fill-start.ts";
 import { interruptible } from "./interruptible.ts";
 import { mirrorsNamed, mirrorsOfRequest } from "./mirrors-named.ts";
 import { printError, printJson, printNote, printProgress, printResult } from "./output.ts";
@@ -155,7 +155,7 @@ async function start(
   },
 ): Promise<void> {
   const { config } = production;
-  const started: { readonly mirror: string; readonly started: boolean; readonly execution: FillExecution }[] = [];
+  const started: FillStart[] = [];
   const failures: string[] = [];
   let program: Promise<Buffer> | undefined;
   const failed = (mirror: string, why: string): void => {
