@@ -12,7 +12,7 @@ import { type Filled, fillMirror } from "./fill-mirror.ts";
 import { fillOrderOf } from "./fill-order.ts";
 import { type FillStart, fillProgram, startFill, whyNoJob } from "./fill-start.ts";
 import { interruptible } from "./interruptible.ts";
-import { mirrorsNamed, mirrorsOfRequest } from "./mirrors-named.ts";
+import { mirrorsNamed, mirrorsOfProduction } from "./mirrors-named.ts";
 import { printError, printJson, printNote, printProgress, printResult } from "./output.ts";
 import { type ProductionSources, readProduction } from "./production.ts";
 import { withProduction } from "./production-options.ts";
@@ -93,7 +93,7 @@ export const fillCommand = withProduction(
 async function leftMirrors(production: ProductionSources, stack: string): Promise<readonly string[]> {
   if (production.config.fillAbove === undefined) return [];
   const { state } = production;
-  const there = new Set([...production.images, ...production.files].flatMap(mirrorsOfRequest));
+  const there = mirrorsOfProduction(production);
   const { filling } = promotionStatus(await exportedState(stack, state), state ?? "the state", []);
   return filling.filter((name) => there.has(name));
 }
