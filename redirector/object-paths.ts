@@ -12,6 +12,9 @@ export const layersFolder = "containers/images/";
 /** Prefix of the keys of the catalogue's documents in every file mirror. The spelling is public since 0.1.0 and must not change. */
 export const catalogueFolder = "catalog/";
 
+/** Bytes of the longest key that an object can have, in UTF-8 (Amazon S3, "Naming Amazon S3 objects"; Cloud Storage, "Object names"). */
+export const longestKey = 1024;
+
 /** Prefix of the keys of a project's files. An empty project prefix is the root. */
 export function filesPrefix(prefix: string): string {
   return `${filesFolder}${below(prefix, "")}`;

@@ -1,4 +1,4 @@
-import { fileKey } from "../../redirector/object-paths.ts";
+import { fileKey, longestKey } from "../../redirector/object-paths.ts";
 import { escapeUnprintable } from "../promotion/text/printable.ts";
 import { below, foldersOf } from "./path-ownership.ts";
 import { type Problem, quoted } from "./problem.ts";
@@ -52,8 +52,10 @@ export function fileNameProblems(files: readonly ReadFile[], prefix: string): Pr
         ),
       );
     const path = fileKey(prefix, name);
-    if (path.length > 1024 && name.length <= 512)
-      problems.push(at(file, `file ${quoted(path)} has ${path.length} characters with its prefix: 1024 at most`));
+    if (path.length > longestKey && name.length <= 512)
+      problems.push(
+        at(file, `file ${quoted(path)} has ${path.length} characters with its prefix: ${longestKey} at most`),
+      );
   }
   for (const file of files) {
     const folder = foldersOf(file.name.text.toLowerCase())

@@ -1,3 +1,4 @@
+import { longestKey } from "../../redirector/object-paths.ts";
 import { formatCount } from "../promotion/text/format-count.ts";
 import { escapeUnprintable } from "../promotion/text/printable.ts";
 import { type Problem, quoted } from "./problem.ts";
@@ -260,6 +261,6 @@ function placeOf({ source, start }: Holder): string {
 
 /** `a` and `a/b` of `a/b/c`; none of what is too long or oddly cut to be a path, which is a problem already. */
 export function foldersOf(path: string): string[] {
-  if (path.length > 1024 || /(?:^|\/)\.{0,2}(?:\/|$)/.test(path)) return [];
+  if (path.length > longestKey || /(?:^|\/)\.{0,2}(?:\/|$)/.test(path)) return [];
   return [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index));
 }

@@ -1,4 +1,4 @@
-import { catalogueFolder, filesFolder } from "../object-paths.ts";
+import { catalogueFolder, filesFolder, longestKey } from "../object-paths.ts";
 import { isDigest, isRepositoryName, judgeTag } from "./reference.ts";
 
 /** The route of a request, from its method and raw target only. Every string in it is safe in a Location header. */
@@ -198,6 +198,7 @@ function refuseTag(text: string): RefusedRoute | undefined {
   }
 }
 
+/** A file's route. A path that is longer than a key is unknown: no mirror has it, and each would refuse the request. */
 function fileRoute(path: string): Route {
   if (path.endsWith("/")) return notFound;
   if (unreservedPath.test(path)) {
@@ -213,12 +214,6 @@ function fileRoute(path: string): Route {
   if (Buffer.byteLength(decoded) > 1 + longestKey) return notFound;
   return { kind: "file", path: path.replace(toEncode, encodeURIComponent), query: "" };
 }
-
-/**
- * Bytes of the longest name that an object can have, in UTF-8 (Amazon S3, "Naming Amazon S3 objects"; Cloud Storage, "Object names"): no mirror has a longer
- * one, and each would refuse the request.
- */
-const longestKey = 1024;
 
 const badFilePath: RefusedRoute = {
   kind: "refused",
