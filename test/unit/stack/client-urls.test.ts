@@ -5,18 +5,8 @@ import { mirrorAddresses } from "../../../components/mirrors/mirror-names.ts";
 import { mirrorsConfig, redirectorConfigArgs, regionConfig } from "../../../components/serving/redirector-config.ts";
 import { parseStackConfig } from "../../../components/stack/config.ts";
 import { parseConfig } from "../../../redirector/config.ts";
+import { config as least } from "../../support/graph/fixtures.ts";
 
-const least = {
-  "artifacts:organization": "demo",
-  "artifacts:repository": "example/artifacts",
-  "artifacts:repositoryId": "123456789",
-  "artifacts:githubOwners": { example: "1234567" },
-  "artifacts:domain": "example.org",
-  "artifacts:dns": "none",
-  "artifacts:gcpRegions": ["us-central1"],
-  "artifacts:projectNumber": "123456789012",
-  "gcp:project": "demo-project",
-};
 const store = { name: "own", bucket: "images", endpoint: "https://s3.example.org", keys: "OWN", near: "us-central1" };
 const settings = {
   "artifacts:publicUrls.us-central1": (url: string) => ({ "artifacts:publicUrls": { "us-central1": url } }),
