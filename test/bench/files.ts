@@ -25,18 +25,13 @@ async function bench(gibibytes: number): Promise<void> {
   try {
     const client = new S3Client({ endpoint: s3.url, region: "us-east-1", forcePathStyle: true });
     await client.send(new CreateBucketCommand({ Bucket: "production" }));
-    const request: FilesRequest = {
-      project: "bench",
-      files: `large sha256:${content.sha256}\n`,
-      prefix: "bench",
-      staging: "staging",
-      removalShare: 1,
+    const request = content.request({
       mirrors: [
         { name: "gcs", kind: "gcs", bucket: "production", region: "us" },
         { name: "s3", kind: "s3", bucket: "production", region: "us-east-1" },
       ],
       storage: { gcsEndpoint: gcs.url, s3Endpoint: s3.url, s3UsePathStyle: true },
-    };
+    });
     const child = fork(import.meta.filename);
     child.send(request);
     const [result] = (await once(child, "message")) as [

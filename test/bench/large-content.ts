@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import type { FilesRequest } from "../../components/promotion/run/request.ts";
 import { crc32c, encodeCrc32c } from "../../components/promotion/storage/crc32c.ts";
 import type { KeyAndCertificate } from "../support/self-signed.ts";
 
@@ -33,6 +34,12 @@ export class LargeContent {
     }
     this.sha256 = hash.digest("hex");
     this.crc32c = encodeCrc32c(crc);
+  }
+
+  /** The promotion of this content, which is all that the project has. */
+  request({ mirrors, storage }: Pick<FilesRequest, "mirrors" | "storage">): FilesRequest {
+    const files = `large sha256:${this.sha256}\n`;
+    return { project: "bench", files, prefix: "bench", staging: "staging", removalShare: 1, mirrors, storage };
   }
 
   /** A GCS that has this content in every staging bucket, and takes resumable uploads. @param tls of an https server. */

@@ -15,6 +15,7 @@ import { parse } from "yaml";
 import { readManifests } from "../../components/manifests/read.ts";
 import { parseYaml } from "../../components/manifests/yaml/parse.ts";
 import { generateManifests, writeManifests } from "../support/generate-manifests.ts";
+import { median } from "./median.ts";
 
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "7" } } });
 const rounds = Number(values.rounds);
@@ -152,9 +153,4 @@ function growth(): void {
 
 function repeat(count: number, line: (index: number) => string): string {
   return Array.from({ length: Math.floor(count) }, (_, index) => line(index)).join("");
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return ((sorted[Math.floor((sorted.length - 1) / 2)] ?? 0) + (sorted[Math.ceil((sorted.length - 1) / 2)] ?? 0)) / 2;
 }

@@ -33,7 +33,16 @@ import { makeLayer } from "../../local/seed/layer.ts";
 import { pushImage } from "../../local/seed/push-image.ts";
 import { generateManifests, writeManifests } from "../support/generate-manifests.ts";
 import { Drill } from "../support/rehearsal/drill.ts";
-import { type EngineRun, makeBucket, productionSettings, recordingProject, runEngine } from "./recorded-stack.ts";
+import { median } from "./median.ts";
+import {
+  type EngineRun,
+  firstUp,
+  preview,
+  processorSeconds,
+  productionSettings,
+  recordingProject,
+  runEngine,
+} from "./recorded-stack.ts";
 
 const { values } = parseArgs({
   options: { rounds: { type: "string", default: "5" }, manifests: { type: "string" }, trust: { type: "string" } },
@@ -49,9 +58,6 @@ const image = "kube-0-amd64";
 const tag = "v9.9.9";
 /** One registry, one redirector in two revisions, for each region; and what is there once. */
 const ports = 120;
-
-/** The workflow's own command. */
-const preview = ["preview", "--diff", "--color", "never", "--non-interactive", "--suppress-progress"];
 
 const scratch = await mkdtemp(join(tmpdir(), "bench-preview-"));
 try {
@@ -107,42 +113,13 @@ async function compareTrust(drill: Drill, under: Drill, mode: string): Promise<v
   console.log(`figure: trust.preview.processor-vs-without = ${ratio(processorSeconds)} x`);
 }
 
-function processorSeconds({ cpu }: EngineRun): number {
-  return [...cpu.values()].reduce((sum, seconds) => sum + seconds, 0);
-}
-
-/** A first `up`, with the promotions recorded as done. @returns how many resources it made. */
-async function firstUp(
-  drill: Drill,
-  recorded: string,
-  manifests: string,
-  settings: Readonly<Record<string, unknown>>,
-): Promise<number> {
-  await drill.configure(manifests, settings);
-  await makeBucket(drill, String(settings["artifacts:stateBucket"]));
-  console.log("a first `pulumi up`, with the promotions recorded as done");
-  const up = await runEngine(drill, [
-    "-C",
-    recorded,
-    "up",
-    "--yes",
-    "--skip-preview",
-    "--suppress-outputs",
-    "--color",
-    "never",
-  ]);
-  console.log(`  ${up.seconds.toFixed(1)} s; ${/Resources:\n\s*\+ (.*)\n/.exec(up.output)?.[1]}`);
-  const resources = Number(/\+ (\d+) created/.exec(up.output)?.[1]);
-  assert.ok(resources > (given === undefined ? 1000 : 500), up.output);
-  return resources;
-}
-
 async function bench(drill: Drill): Promise<void> {
   const [before, after] = [join(scratch, "manifests"), join(scratch, "manifests-after")];
   const texts = given === undefined ? generateManifests() : (await manifestTexts(given)).texts;
   await writeManifests(before, texts);
   const production = await productionSettings();
-  const resources = await firstUp(drill, await recordingProject(scratch), before, production);
+  const { resources, output } = await firstUp(drill, await recordingProject(scratch), before, production);
+  assert.ok(resources > (given === undefined ? 1000 : 500), output);
 
   let digest = "";
   if (withAddition) {
@@ -212,9 +189,4 @@ function withOneMore(manifest: string, digest: string): string {
   const head = `- name: ${image}\n  dmap:\n`;
   assert.ok(manifest.includes(head));
   return manifest.replace(head, `${head}    "${digest}": ["${tag}"]\n`);
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return ((sorted[Math.floor((sorted.length - 1) / 2)] ?? 0) + (sorted[Math.ceil((sorted.length - 1) / 2)] ?? 0)) / 2;
 }

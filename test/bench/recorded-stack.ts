@@ -17,7 +17,7 @@ export async function productionSettings(): Promise<Readonly<Record<string, unkn
 }
 
 /** Makes a bucket as somebody else has: the state's is there before the program. */
-export async function makeBucket(drill: Drill, name: string): Promise<void> {
+async function makeBucket(drill: Drill, name: string): Promise<void> {
   const bucket = {
     type: "gcp:storage/bucket:Bucket",
     id: name,
@@ -81,6 +81,41 @@ export async function runEngine(
   const code = await ended;
   assert.equal(code, 0, `pulumi ${args.join(" ")}: exit code ${code}\n${output.slice(-20_000)}`);
   return { seconds, output, ...use };
+}
+
+/** A first `up`, and how many resources it made. */
+export interface FirstUp extends EngineRun {
+  readonly resources: number;
+}
+
+/**
+ * Runs a first `up`, with the promotions recorded as done.
+ * @param recorded made by {@link recordingProject}.
+ * @param environment of the engine.
+ */
+export async function firstUp(
+  drill: Drill,
+  recorded: string,
+  manifests: string,
+  settings: Readonly<Record<string, unknown>>,
+  environment: Readonly<Record<string, string>> = withoutCheckpoints,
+): Promise<FirstUp> {
+  await drill.configure(manifests, settings);
+  await makeBucket(drill, String(settings["artifacts:stateBucket"]));
+  const options = ["--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", "--color", "never"];
+  const run = await runEngine(drill, ["-C", recorded, "up", ...options], environment);
+  const resources = Number(/\+ (\d+) created/.exec(run.output)?.[1]);
+  assert.ok(resources > 0, run.output);
+  console.log(`  a first \`pulumi up\` of ${resources} resources: ${run.seconds.toFixed(1)} s`);
+  return { ...run, resources };
+}
+
+/** The command of the workflow that previews. */
+export const preview = ["preview", "--diff", "--color", "never", "--non-interactive", "--suppress-progress"] as const;
+
+/** Processor time of all processes of a run. */
+export function processorSeconds({ cpu }: TreeUse): number {
+  return [...cpu.values()].reduce((sum, seconds) => sum + seconds, 0);
 }
 
 /** The state is written once, at the end. */

@@ -9,19 +9,12 @@ import { parse } from "yaml";
 import { projectRoot } from "../../local/tools/rehearsal-folder.ts";
 import { generateManifests, writeManifests } from "../support/generate-manifests.ts";
 import { Drill } from "../support/rehearsal/drill.ts";
-import {
-  type EngineRun,
-  makeBucket,
-  productionSettings,
-  recordingProject,
-  runEngine,
-  withoutCheckpoints,
-} from "./recorded-stack.ts";
+import { type EngineRun, firstUp, productionSettings, recordingProject, withoutCheckpoints } from "./recorded-stack.ts";
 
 /** Measures both, each on clouds of its own. */
 export async function checkpoints(): Promise<void> {
-  const once = await firstUp(withoutCheckpoints);
-  const often = await firstUp(await deploySettings());
+  const once = await measured(withoutCheckpoints);
+  const often = await measured(await deploySettings());
   for (const [name, run] of [
     ["once", once],
     ["checkpoints", often],
@@ -46,20 +39,14 @@ async function deploySettings(): Promise<Record<string, string>> {
   );
 }
 
-async function firstUp(settings: Readonly<Record<string, string>>): Promise<EngineRun> {
+async function measured(settings: Readonly<Record<string, string>>): Promise<EngineRun> {
   const scratch = await mkdtemp(join(tmpdir(), "bench-checkpoints-"));
   try {
     const drill = await Drill.open({ ports: 120, redirector: "stand-in" });
     try {
       const manifests = join(scratch, "manifests");
       await writeManifests(manifests, generateManifests());
-      const production = await productionSettings();
-      await drill.configure(manifests, production);
-      await makeBucket(drill, String(production["artifacts:stateBucket"]));
-      const recorded = await recordingProject(scratch);
-      const options = ["--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", "--color", "never"];
-      const run = await runEngine(drill, ["-C", recorded, "up", ...options], settings);
-      return run;
+      return await firstUp(drill, await recordingProject(scratch), manifests, await productionSettings(), settings);
     } finally {
       await drill.end();
     }

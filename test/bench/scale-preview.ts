@@ -7,7 +7,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateManifests, k8sSize, writeManifests } from "../support/generate-manifests.ts";
 import { Drill } from "../support/rehearsal/drill.ts";
-import { type EngineRun, makeBucket, productionSettings, recordingProject, runEngine } from "./recorded-stack.ts";
+import { median } from "./median.ts";
+import {
+  type EngineRun,
+  firstUp,
+  preview,
+  processorSeconds,
+  productionSettings,
+  recordingProject,
+  runEngine,
+} from "./recorded-stack.ts";
 
 const rounds = 3;
 
@@ -19,35 +28,19 @@ export async function previewAtSize(times = 8): Promise<void> {
     try {
       const manifests = join(scratch, "manifests");
       await writeManifests(manifests, manifestsTimes(times));
-      const settings = await productionSettings();
-      await drill.configure(manifests, settings);
-      await makeBucket(drill, String(settings["artifacts:stateBucket"]));
-      const recorded = await recordingProject(scratch);
-      const quiet = ["--color", "never", "--suppress-progress"];
-      const up = await runEngine(drill, [
-        "-C",
-        recorded,
-        "up",
-        "--yes",
-        "--skip-preview",
-        "--suppress-outputs",
-        ...quiet,
-      ]);
-      const resources = /\+ (\d+) created/.exec(up.output)?.[1];
-      console.log(`  a first \`pulumi up\` of ${resources} resources: ${up.seconds.toFixed(1)} s`);
+      await firstUp(drill, await recordingProject(scratch), manifests, await productionSettings());
       const runs: EngineRun[] = [];
       for (let round = 0; round <= rounds; round++) {
-        const run = await runEngine(drill, ["preview", "--diff", "--non-interactive", ...quiet, "--expect-no-changes"]);
+        const run = await runEngine(drill, [...preview, "--expect-no-changes"]);
         const parts = [...run.cpu].map(([part, seconds]) => `${part} ${seconds.toFixed(1)}`).join(", ");
         console.log(
           `  ${run.seconds.toFixed(1)} s; of processor time: ${parts}${round > 0 ? "" : " (does not count)"}`,
         );
         if (round > 0) runs.push(run);
       }
-      const middle = (of: (run: EngineRun) => number) => runs.map(of).toSorted((a, b) => a - b)[rounds >> 1]!;
-      const processor = middle(({ cpu }) => [...cpu.values()].reduce((sum, seconds) => sum + seconds, 0));
+      const middle = (of: (run: EngineRun) => number) => median(runs.map(of));
       console.log(`figure: scale.preview.${times}x.seconds = ${middle(({ seconds }) => seconds).toFixed(1)} s`);
-      console.log(`figure: scale.preview.${times}x.cpu-seconds = ${processor.toFixed(1)} s`);
+      console.log(`figure: scale.preview.${times}x.cpu-seconds = ${middle(processorSeconds).toFixed(1)} s`);
       console.log(`figure: scale.preview.${times}x.rss.mib = ${middle(({ mib }) => mib).toFixed(0)} MiB`);
     } finally {
       await drill.end();

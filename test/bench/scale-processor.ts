@@ -38,15 +38,10 @@ export async function filesProcessorTime(mebibytes = 2_048): Promise<void> {
     const store = await content.serve(tls);
     const child = fork(import.meta.filename, ["measure"]);
     try {
-      const request: FilesRequest = {
-        project: "bench",
-        files: `large sha256:${content.sha256}\n`,
-        prefix: "bench",
-        staging: "staging",
-        removalShare: 1,
+      const request = content.request({
         mirrors: [{ name: "gcs", kind: "gcs", bucket: "production", region: "us" }],
         storage: { gcsEndpoint: store.url },
-      };
+      });
       child.send({ work, request, cert: tls.cert } satisfies Task);
       const [result] = (await once(child, "message")) as [Result];
       if (result.failures.length > 0) throw new Error(result.failures.join("\n"));

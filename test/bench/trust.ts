@@ -23,6 +23,7 @@ import { verifyBundle } from "../../components/promotion/trust/verify-bundle.ts"
 import { type Pushed, Pusher, startRegistry } from "../support/registries.ts";
 import { type TestSigstore, testIdentity, testIssuer, testSigstore } from "../support/sigstore.ts";
 import { startRelayProcess } from "./delaying-relay.ts";
+import { median } from "./median.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -164,9 +165,4 @@ async function measurePreview(): Promise<void> {
   const child = spawn(process.execPath, [program, "--rounds", values.rounds, "--trust", "warn"], { stdio: "inherit" });
   const [code] = (await once(child, "exit")) as [number | null];
   assert.equal(code, 0, "the benchmark of previews failed");
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return ((sorted[Math.floor((sorted.length - 1) / 2)] ?? 0) + (sorted[Math.ceil((sorted.length - 1) / 2)] ?? 0)) / 2;
 }
