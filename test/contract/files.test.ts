@@ -296,10 +296,11 @@ describe("promotion of files between real stores", () => {
     const again = await traced(() => takeFileInventory(wanted(files, { mirrors: more }), context()));
     assert.deepEqual(again.result, { text: lines(files), incomplete: {}, failures: [] });
     assert.ok(again.received < 100_000, `${again.received} bytes read`);
-    // The ETag of what was uploaded to S3 at once is the MD5 that GCS lists; of what was uploaded in parts it is not.
-    const asked = again.requests.filter((line) => line.includes("trace: HEAD "));
-    assert.equal(asked.filter((line) => line.includes("/small")).length, 0, asked.join("\n"));
-    assert.ok(asked.filter((line) => line.includes("/big")).length >= 1, asked.join("\n"));
+    // The ETag in S3 of what was sent at once is the MD5 that GCS lists; that of what was sent in parts was recorded in GCS.
+    assert.deepEqual(
+      again.requests.filter((line) => line.includes("trace: HEAD ")),
+      [],
+    );
     // A mirror that is lost is filled inside its store, without a source that sends.
     await stores.s3Client.send(new DeleteObjectCommand({ Bucket: aws2, Key: "binaries/kops/big" }));
     const lost = { incomplete: { aws2: `+ big sha256:${sha256(files.big)}\n` } };

@@ -16,7 +16,8 @@ import { provenPath } from "./proof-path.ts";
  * where a store cannot prove its digest.
  *
  * A listing of GCS has what proves each digest. One of S3 has sizes and ETags: an object whose ETag is the MD5 that GCS has of the same file, proven there, is
- * as wanted. What was uploaded to S3 in parts has another ETag, and is asked for.
+ * as wanted, and so is one that was sent in parts and has the ETag that was recorded in GCS when it was. Others are asked for in the first mirror in S3 that is
+ * read, and in the next ones where they have another ETag than there.
  *
  * The promotion's proof of a file belongs to the file: where promotions are signed, a mirror that lacks a proof that another one has, or has another, has the
  * file incomplete (`~ `).
@@ -28,16 +29,16 @@ export async function takeFilesInventory(request: FilesRequest, context: Context
   const failures = new Map<string, string[]>();
   const found = new Map<string, { readonly lines: readonly string[]; readonly listing: Listing }>();
   const progress = mirrors.map(({ name }) => ({ name, done: 0, total: 0, failed: 0, bytes: 0 }));
-  const read = async (mirror: FileMirror, index: number, known: KnownSums | undefined): Promise<KnownSums> => {
+  const read = async (mirror: FileMirror, index: number, known?: Sums, asked?: Promise<Sums>): Promise<Sums> => {
     const { name } = mirror;
     const breaker = new CircuitBreaker(severityInBucket);
     const files = new MirrorFiles(openBucket(request.storage, mirror), request.prefix, breaker, context.signal);
-    const listing = new Listing(files, project, wanted, positions, known);
+    const listing = new Listing(mirror.kind, files, project, wanted, positions, known);
     try {
       const { unprintable, extra } = await listing.read((done, total) => {
         progress[index] = { name, done, total, failed: 0, bytes: 0 };
         context.report(sumOf(progress));
-      });
+      }, asked);
       const lines = unprintable.map((path) => {
         const what = `has a file whose name is not one line of text, "${printable(path, 100)}": remove it by hand`;
         return failureLine({ project, mirrors: [name] }, what);
@@ -51,13 +52,18 @@ export async function takeFilesInventory(request: FilesRequest, context: Context
     }
     return listing.sums;
   };
-  // The first listing of GCS gives the sums by which those of S3 are read; all others run beside it.
+  // The first listing of GCS gives the sums by which those of S3 are read, the first of S3 what had to be asked for; all others run beside them.
   const first = mirrors.findIndex(({ kind }) => kind === "gcs");
-  const sums = first < 0 ? undefined : read(mirrors[first]!, first, undefined);
+  const firstInS3 = mirrors.findIndex(({ kind }) => kind === "s3");
+  const sums = first < 0 ? undefined : read(mirrors[first]!, first);
+  const inS3 = async (): Promise<Sums> => await read(mirrors[firstInS3]!, firstInS3, await sums);
+  const asked = firstInS3 < 0 ? undefined : inS3();
   await Promise.all(
     mirrors.map(async (mirror, index) => {
       if (index === first) await sums;
-      else await read(mirror, index, mirror.kind === "s3" ? await sums : undefined);
+      else if (index === firstInS3) await asked;
+      else if (mirror.kind === "s3") await read(mirror, index, await sums, asked);
+      else await read(mirror, index);
     }),
   );
   const listings = [...found].map(([name, { listing }]) => [name, listing] as const);
@@ -83,8 +89,13 @@ function unprovenAt(wanted: Files, listings: readonly (readonly [string, Listing
   return lines;
 }
 
-/** By the position of a wanted file: size and MD5 of what has its digest, as the store has them. */
-type KnownSums = readonly (string | undefined)[];
+/** Of what has a wanted file's digest, by the file's position. */
+interface Sums {
+  /** Size and MD5, as the store has them. */
+  readonly md5: (string | undefined)[];
+  /** Size and ETag in S3 of what was sent there in parts. */
+  readonly etag: Map<number, string>;
+}
 
 function marked(sign: "+" | "-"): (file: readonly [string, string]) => string {
   return ([path, sha256]) => `${sign} ${fileLine(path, sha256)}`;
@@ -93,25 +104,28 @@ function marked(sign: "+" | "-"): (file: readonly [string, string]) => string {
 /** One mirror's listing, compared page by page: of hundreds of thousands of files only what differs is kept. */
 class Listing {
   /** The sums of the wanted files that are proven here. */
-  readonly sums: (string | undefined)[] = [];
+  readonly sums: Sums = { md5: [], etag: new Map() };
   /** Size and MD5 of the proofs of wanted files, by the file's path; of one without an MD5 its SHA-256. */
   readonly proofs = new Map<string, string>();
+  readonly #kind: FileMirror["kind"];
   readonly #files: MirrorFiles;
   readonly #project: string;
   readonly #wanted: Files;
   readonly #positions: ReadonlyMap<string, number>;
-  readonly #known: KnownSums | undefined;
+  readonly #known: Sums | undefined;
   /** 1 for each wanted file that is there, by its position. */
   readonly #present: Uint8Array;
   readonly #extra: [string, string][] = [];
 
   constructor(
+    kind: FileMirror["kind"],
     files: MirrorFiles,
     project: string,
     wanted: Files,
     positions: ReadonlyMap<string, number>,
-    known: KnownSums | undefined,
+    known: Sums | undefined,
   ) {
+    this.#kind = kind;
     this.#files = files;
     this.#project = project;
     this.#wanted = wanted;
@@ -127,10 +141,12 @@ class Listing {
 
   /**
    * Reads the listing, then asks for what it does not decide.
+   * @param asked what another mirror in S3 had to ask for.
    * @returns paths that a line cannot contain, which S3 allows; and what is not wanted, with its digest.
    */
   async read(
     report: (done: number, total: number) => void,
+    asked?: Promise<Sums>,
   ): Promise<{ unprintable: readonly string[]; extra: readonly [string, string][] }> {
     const unprintable: string[] = [];
     const open: [string, Stored][] = [];
@@ -146,10 +162,13 @@ class Listing {
     };
     await this.#files.eachPage(take, { absentIsEmpty: true }); // the bucket of a lost region; the next run fills the new one
     const total = done + open.length;
+    const answered = open.length === 0 ? undefined : await asked;
     await Promise.all(
       open.map(async ([path, object]) => {
-        const found = await this.#files.identified(path, object);
-        if (found !== undefined) this.#take(path, found);
+        if (!this.#isAsKnown(path, object, answered)) {
+          const found = await this.#files.identified(path, object);
+          if (found !== undefined) this.#take(path, found);
+        }
         report(++done, total);
       }),
     );
@@ -165,16 +184,18 @@ class Listing {
   }
 
   /** Whether the listing itself shows what the object is. */
-  #isAsKnown(path: string, object: Stored): boolean {
+  #isAsKnown(path: string, object: Stored, known = this.#known): boolean {
     if (object.sha256 !== undefined) {
       this.#take(path, { ...object, sha256: object.sha256 });
       return true;
     }
     const position = this.#positions.get(path);
-    if (position === undefined || object.md5 === undefined || this.#known?.[position] !== sumOfObject(object))
-      return false;
-    this.#present[position] = 1;
-    return true;
+    if (position === undefined || known === undefined) return false;
+    const isSame =
+      (object.md5 !== undefined && known.md5[position] === sumOfObject(object)) ||
+      known.etag.get(position) === etagOfObject(object);
+    if (isSame) this.#present[position] = 1;
+    return isSame;
   }
 
   #take(path: string, object: Stored & { readonly sha256: string }): void {
@@ -187,12 +208,18 @@ class Listing {
       return;
     }
     this.#present[position] = 1;
-    if (object.md5 !== undefined) this.sums[position] = sumOfObject(object);
+    if (object.md5 !== undefined) this.sums.md5[position] = sumOfObject(object);
+    if (this.#kind === "s3") this.sums.etag.set(position, etagOfObject(object));
+    else if (object.partsEtag !== undefined) this.sums.etag.set(position, `${object.size} ${object.partsEtag}`);
   }
 }
 
 function sumOfObject({ size, md5 }: Stored): string {
   return `${size} ${md5}`;
+}
+
+function etagOfObject({ size, version }: Stored): string {
+  return `${size} ${version.replaceAll('"', "")}`;
 }
 
 function isUnprintable(path: string): boolean {

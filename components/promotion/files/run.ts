@@ -72,6 +72,10 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
   readonly staging: Bucket | undefined;
   /** What the keys of staged files begin with: "" or the folder's path with a slash at its end. */
   readonly stagingFolder: string;
+  /** ETags that S3 gave in this run to files sent in parts, by path. */
+  readonly #partsEtags = new Map<string, string>();
+  /** Whether recording one was refused: the account of a fill may not change what is there. */
+  #mayNotRecord = false;
   /** What is staged, by key; undefined inside: each file is asked for. */
   #stagedFiles: Promise<ReadonlyMap<string, Stored> | undefined> | undefined;
 
@@ -293,6 +297,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
       await Promise.all(proven.map((mirror) => this.#clearTheWay(mirror, path)));
       const ready = proven.filter((mirror) => mirror.missing.has(path) && !mirror.unwanted.has(path));
       await this.#copyTo(path, this.wanted.get(path)!, ready);
+      await this.#recordPartsEtag(path);
     };
     const missing = this.missing();
     const copies = [...missing].map(([path, mirrors]) =>
@@ -521,7 +526,26 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
       })),
     );
     const failures = await fanOut(readAll(source, object, signal), content, destinations);
+    for (const [index, { upload }] of destinations.entries()) {
+      if (failures[index] === undefined && upload.partsEtag !== undefined) this.#partsEtags.set(path, upload.partsEtag);
+    }
     return new Map(mirrors.map((mirror, index) => [mirror, failures[index]]));
+  }
+
+  /** Records with the first copy in GCS, by which inventories read listings of S3. What cannot be recorded is asked for there: no failure. */
+  async #recordPartsEtag(path: string): Promise<void> {
+    const etag = this.#partsEtags.get(path);
+    const first = this.all.find(({ kind }) => kind === "gcs");
+    if (etag === undefined || first === undefined || first.givenUp !== undefined || this.#mayNotRecord) return;
+    const { bucket } = first.files;
+    const { signal } = this.context;
+    try {
+      const object = await statOf(bucket, first.files.key(path), signal);
+      if (object?.sha256 === this.wanted.get(path) && object?.partsEtag !== etag)
+        await bucket.recordPartsEtag(object!, etag, signal);
+    } catch {
+      this.#mayNotRecord = true;
+    }
   }
 
   async #uploadTo({ files, replaced }: FilesMirrorRun, path: string, content: Content, headers: ObjectHeaders) {

@@ -42,6 +42,8 @@ export interface Stored {
    * where both are written by this program only. Never to prove content.
    */
   readonly md5?: string;
+  /** Of an object in GCS: the ETag, without quotes, that S3 gave the same content when it was sent there in parts ({@link Bucket.recordPartsEtag}). */
+  readonly partsEtag?: string;
   /** The project that wrote it, if recorded. */
   readonly project?: string;
   /** `Content-Type`, if the store gives it: a listing does not. */
@@ -78,6 +80,8 @@ export interface Upload {
   write(chunk: Chunk): Promise<void>;
   /** Writes the rest (0 to {@link chunkBytes} bytes) and makes the object visible. Throws {@link ObjectExists} if the key is taken. */
   finish(last: Chunk): Promise<void>;
+  /** The ETag, without quotes, that S3 gave an object that was sent in parts: no MD5 of its content. Set once `finish` has succeeded. */
+  readonly partsEtag?: string | undefined;
   /** Drops what was written so far. Never throws: what stays behind is invisible and expires. */
   abort(): Promise<void>;
 }
@@ -136,6 +140,11 @@ export interface Bucket {
     headers: ObjectHeaders,
     signal: AbortSignal,
   ): Promise<void>;
+  /**
+   * Records with an object in GCS which ETag S3 gave the same content when it was sent there in parts: so a listing of GCS says which objects of a listing
+   * of S3 are as wanted. The content stays this version. In S3, whose listings show no metadata, it does nothing.
+   */
+  recordPartsEtag(object: Stored, etag: string, signal: AbortSignal): Promise<void>;
   /**
    * Writes a small document of the catalogue, or a tag or list of an image, and replaces an existing one. Throws for any other key,
    * because published content never changes.

@@ -47,7 +47,12 @@ export function connectGcs(endpoint: string | undefined, credentials?: RequestAu
 const createPermission = "storage.objects.create";
 
 /** Metadata keys that are recorded with every object. */
-const recorded = { sha256: "artifacts-sha256", crc32c: "artifacts-crc32c", project: "artifacts-project" } as const;
+const recorded = {
+  sha256: "artifacts-sha256",
+  crc32c: "artifacts-crc32c",
+  project: "artifacts-project",
+  partsEtag: "artifacts-s3-etag",
+} as const;
 
 /** The fields of an object resource that are requested. */
 const objectFields = "name,size,generation,crc32c,md5Hash,contentType,contentEncoding,cacheControl,metadata";
@@ -215,6 +220,20 @@ class GcsBucket implements Bucket {
         `${what}: the store's copy has the CRC32C ${made?.crc32c ?? "of nothing"} instead of ${crc32c}`,
       );
     }
+  }
+
+  /** "Patch semantics": metadata that is not named stays (https://cloud.google.com/storage/docs/json_api/v1/objects/patch). Needs storage.objects.update. */
+  async recordPartsEtag(object: Stored, etag: string, signal: AbortSignal): Promise<void> {
+    await this.#client.json({
+      what: `${this.url}/${object.key}`,
+      method: "PATCH",
+      path: this.#objectPath(object.key),
+      query: { ifGenerationMatch: object.version, fields: "generation" },
+      headers: { "content-type": "application/json; charset=UTF-8" },
+      body: Buffer.from(JSON.stringify({ metadata: { [recorded.partsEtag]: etag } })),
+      accept: [200],
+      signal,
+    });
   }
 
   async replace(
@@ -497,6 +516,7 @@ function stored(object: ObjectResource): Stored {
   const metadata = object.metadata ?? {};
   const sha256 = metadata[recorded.sha256];
   const project = metadata[recorded.project];
+  const partsEtag = metadata[recorded.partsEtag];
   // Metadata can change without the content: it is valid only together with the checksum of the content that it was written with.
   const proven = sha256 !== undefined && object.crc32c !== undefined && metadata[recorded.crc32c] === object.crc32c;
   return {
@@ -506,6 +526,7 @@ function stored(object: ObjectResource): Stored {
     ...(object.crc32c === undefined ? {} : { crc32c: object.crc32c }),
     ...(proven ? { sha256 } : {}),
     ...(object.md5Hash === undefined ? {} : { md5: Buffer.from(object.md5Hash, "base64").toString("hex") }),
+    ...(partsEtag === undefined ? {} : { partsEtag }),
     ...(project === undefined ? {} : { project }),
     ...(object.contentType === undefined ? {} : { contentType: object.contentType }),
     ...(object.contentEncoding === undefined || object.contentEncoding === ""
@@ -525,7 +546,7 @@ function arrivedOf(reply: Reply): number {
 interface Ask {
   /** What the request does, for messages. */
   readonly what: string;
-  readonly method?: "GET" | "POST" | "PUT" | "DELETE";
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path?: string;
   /** Instead of `path`: a complete URL, e.g. of an upload session. */
   readonly url?: string;

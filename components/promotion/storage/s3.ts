@@ -326,6 +326,9 @@ class S3Bucket implements Bucket {
     await new S3Copy(source, object, target).run();
   }
 
+  /** What a listing of S3 shows of it is the ETag itself. */
+  async recordPartsEtag(): Promise<void> {}
+
   async replace(
     key: string,
     bytes: Uint8Array,
@@ -528,6 +531,7 @@ class S3Upload implements Upload {
   readonly #to: S3UploadTarget;
   readonly #what: string;
   readonly #parts: { PartNumber: number; ETag: string; ChecksumCRC32C: string }[] = [];
+  partsEtag: string | undefined;
   #id: string | undefined;
   /** Parts that an interrupted run left, by number. */
   #left: ReadonlyMap<number, LeftPart> = new Map();
@@ -695,7 +699,8 @@ class S3Upload implements Upload {
     };
     try {
       await this.#creating(async (IfNoneMatch, client, abortSignal) => {
-        await client.send(new CompleteMultipartUploadCommand({ ...input, IfNoneMatch }), { abortSignal });
+        const made = await client.send(new CompleteMultipartUploadCommand({ ...input, IfNoneMatch }), { abortSignal });
+        this.partsEtag = withoutQuotes(made.ETag);
       });
     } catch (error) {
       if (error instanceof ObjectExists) await this.abort();
@@ -703,6 +708,7 @@ class S3Upload implements Upload {
       if (!(error instanceof UploadLost)) throw error;
       const made = await bucket.stat(key, signal);
       if (made?.size !== content.size || (content.crc32c !== undefined && made.sha256 !== content.sha256)) throw error;
+      this.partsEtag = withoutQuotes(made.version);
     }
     this.#id = undefined;
   }
@@ -950,4 +956,9 @@ function messageOf(what: string, error: unknown): string {
   const status = statusOf(error);
   const said = [name === "Error" ? code : name, message].filter((part) => part !== undefined && part !== "").join(": ");
   return `${what}: ${status === undefined ? "" : `HTTP ${status} `}${said}`;
+}
+
+/** An ETag as recorded: the quotes are HTTP's. */
+function withoutQuotes(etag: string | undefined): string | undefined {
+  return etag?.replaceAll('"', "");
 }

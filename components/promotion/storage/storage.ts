@@ -148,6 +148,7 @@ function lazyBucket(address: BucketAddress, load: () => Promise<StoreClient>): B
     },
     create: async (...args) => (await loaded()).create(...args),
     copyFrom: async (...args) => (await loaded()).copyFrom(...args),
+    recordPartsEtag: async (object, etag, signal) => (await loaded()).recordPartsEtag(object, etag, signal),
     replace: async (key, bytes, headers, signal, over) => (await loaded()).replace(key, bytes, headers, signal, over),
     remove: async (object, signal) => (await loaded()).remove(object, signal),
     keepsRemoved: async (signal) => (await loaded()).keepsRemoved(signal),
