@@ -8,11 +8,10 @@ import { nearestRegion } from "../mirrors/nearest-mirrors.ts";
 import { quotaVariable } from "../promotion/http/request-budget.ts";
 import { countOf } from "../promotion/text/count-of.ts";
 import { formatCount } from "../promotion/text/format-count.ts";
-import { printable } from "../promotion/text/printable.ts";
 import type { StackConfig } from "../stack/config.ts";
 import { servingRegions } from "../stack/geography.ts";
-import { googleHeaders } from "../stack/google-headers.ts";
-import { asking, CommandError } from "./command.ts";
+import { callCloudRun, type RunSettings } from "./cloud-run-call.ts";
+import { CommandError } from "./command.ts";
 
 /** One execution of the job of a region. */
 export interface FillExecution {
@@ -21,6 +20,8 @@ export interface FillExecution {
   readonly name: string;
   /** The mirror that it fills; "": the order's name does not say. */
   readonly mirror: string;
+  /** Its order, an object of the bucket of the fills; "": it was started by hand, without one. */
+  readonly order: string;
   readonly state: "running" | "succeeded" | "failed" | "cancelled";
   readonly tasks: number;
   readonly running: number;
@@ -35,9 +36,6 @@ export interface FillExecution {
   /** Where its log can be read. */
   readonly log: string;
 }
-
-/** What the calls need to know of the stack. */
-export type RunSettings = Pick<StackConfig, "project" | "runEndpoint">;
 
 const count = z.number().default(0);
 
@@ -76,12 +74,12 @@ export function fillRegionOf({ gcpRegions }: Pick<StackConfig, "gcpRegions">, mi
 }
 
 /** The executions of the job of one region, the latest first; none where the region has no job. @throws CommandError */
-export async function fillExecutions(settings: RunSettings, region: string): Promise<FillExecution[]> {
+async function fillExecutions(settings: RunSettings, region: string): Promise<FillExecution[]> {
   const found: FillExecution[] = [];
   let token = "";
   do {
     const path = `${jobPath(settings, region)}/executions?pageSize=100&pageToken=${encodeURIComponent(token)}`;
-    const page = await call(settings, region, path, "run.executions.list", pageSchema);
+    const page = await callCloudRun(settings, { region, path, permission: "run.executions.list", schema: pageSchema });
     if (page === undefined) return [];
     found.push(...page.executions.map((one) => executionOf(region, one)));
     token = page.nextPageToken;
@@ -90,9 +88,14 @@ export async function fillExecutions(settings: RunSettings, region: string): Pro
 }
 
 /** One execution by its short name. @throws CommandError */
-export async function fillExecution(settings: RunSettings, region: string, name: string): Promise<FillExecution> {
+export async function fillExecution(
+  settings: RunSettings,
+  { region, name }: Pick<FillExecution, "region" | "name">,
+  signal: AbortSignal,
+): Promise<FillExecution> {
   const path = `${jobPath(settings, region)}/executions/${name}`;
-  const response = await call(settings, region, path, "run.executions.get", executionSchema);
+  const permission = "run.executions.get";
+  const response = await callCloudRun(settings, { region, path, permission, schema: executionSchema, signal });
   if (response === undefined)
     throw new CommandError(`there is no execution ${name} of ${fillJobName} in ${region} any more`);
   return executionOf(region, response);
@@ -114,12 +117,40 @@ export async function runFillJob(
   const override = { args, ...(value !== "" && { env: [{ name, value }] }) };
   const body = JSON.stringify({ overrides: { containerOverrides: [override] } });
   const path = `${jobPath(settings, region)}:run`;
-  const response = await call(settings, region, path, "run.jobs.runWithOverrides", operationSchema, body);
+  const response = await callCloudRun(settings, {
+    region,
+    path,
+    permission: "run.jobs.runWithOverrides",
+    schema: operationSchema,
+    body,
+  });
   if (response === undefined)
     throw new CommandError(
       `there is no job ${fillJobName} in ${region}: pulumi up makes it where artifacts:fillAbove is set and ${region} is in artifacts:gcpRegions`,
     );
   return executionOf(region, response.metadata);
+}
+
+/**
+ * Asks Cloud Run to cancel an execution: tasks that run get SIGTERM, and after 10 s SIGKILL; none is tried again. One that is no longer there has ended.
+ * @throws CommandError
+ */
+export async function requestCancel(
+  settings: RunSettings,
+  { region, name }: Pick<FillExecution, "region" | "name">,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = `${jobPath(settings, region)}/executions/${name}:cancel`;
+  const permission = "run.executions.cancel";
+  await callCloudRun(settings, {
+    region,
+    path,
+    permission,
+    schema: z.unknown(),
+    body: "{}",
+    isRepeatable: true,
+    signal,
+  });
 }
 
 function jobPath({ project }: RunSettings, region: string): string {
@@ -128,13 +159,16 @@ function jobPath({ project }: RunSettings, region: string): string {
 
 function executionOf(region: string, told: z.infer<typeof executionSchema>): FillExecution {
   const { completionTime, succeededCount, failedCount, cancelledCount, taskCount, template } = told;
-  const hasEnded = completionTime !== undefined;
+  // Containers that are being stopped still run.
+  const hasEnded = completionTime !== undefined && told.runningCount === 0;
+  const order = template.containers[0]?.args[1] ?? "";
   const ended =
     cancelledCount > 0 ? "cancelled" : failedCount > 0 || succeededCount < taskCount ? "failed" : "succeeded";
   return {
     region,
     name: told.name.slice(told.name.lastIndexOf("/") + 1),
-    mirror: /^orders\/([^/]+)\//.exec(template.containers[0]?.args[1] ?? "")?.[1] ?? "",
+    mirror: /^orders\/([^/]+)\//.exec(order)?.[1] ?? "",
+    order,
     state: hasEnded ? ended : "running",
     tasks: taskCount,
     running: told.runningCount,
@@ -147,57 +181,43 @@ function executionOf(region: string, told: z.infer<typeof executionSchema>): Fil
   };
 }
 
-/** The response; undefined for 404. @param permission what the call needs. @param body of a POST. */
-async function call<Schema extends z.ZodType>(
-  { project, runEndpoint }: RunSettings,
-  region: string,
-  path: string,
-  permission: string,
-  schema: Schema,
-  body?: string,
-): Promise<z.infer<Schema> | undefined> {
-  const url = new URL(path, runEndpoint ?? "https://run.googleapis.com/v2/").href;
-  const scope = "https://www.googleapis.com/auth/cloud-platform";
-  return await asking(url, async () => {
-    const headers = runEndpoint === undefined ? await googleHeaders(project, scope) : {};
-    const response = await fetch(url, {
-      ...(body !== undefined && { method: "POST", body }),
-      headers: { ...headers, "content-type": "application/json" },
-      signal: AbortSignal.timeout(60_000),
-    });
-    if (response.ok) return schema.parse(await response.json());
-    const said = printable(await response.text(), 300);
-    switch (response.status) {
-      case 404:
-        return undefined;
-      case 403:
-        throw new CommandError(
-          `Cloud Run refuses ${permission} on ${fillJobName} in ${region} (403 ${said}): the deploying identity has it by roles/run.admin`,
-        );
-      case 429:
-        throw new CommandError(
-          `Cloud Run's quota in ${region} is used up (429 ${said}): try again in a minute; npm run steps says where quotas are raised`,
-        );
-      default:
-        throw new CommandError(`${url} answers ${response.status} ${said}`);
-    }
-  });
+/** The executions of the jobs of these regions, those of a region asked for once. */
+export class FillExecutions {
+  readonly #settings: RunSettings & Pick<StackConfig, "gcpRegions">;
+  readonly #byRegion = new Map<string, Promise<readonly FillExecution[]>>();
+
+  constructor(settings: RunSettings & Pick<StackConfig, "gcpRegions">) {
+    this.#settings = settings;
+  }
+
+  /** The latest execution that filled a mirror; undefined: none did. @throws CommandError */
+  async latest(mirror: string): Promise<FillExecution | undefined> {
+    return (await this.#in(fillRegionOf(this.#settings, mirror))).find((one) => one.mirror === mirror);
+  }
+
+  /** Those that run, in all regions, also of mirrors that the stack no longer has. @throws CommandError */
+  async running(): Promise<FillExecution[]> {
+    const regions = servingRegions(this.#settings.gcpRegions);
+    const all = await Promise.all(regions.map(({ name }) => this.#in(name)));
+    return all.flat().filter(({ state }) => state === "running");
+  }
+
+  #in(region: string): Promise<readonly FillExecution[]> {
+    const known = this.#byRegion.get(region) ?? fillExecutions(this.#settings, region);
+    this.#byRegion.set(region, known);
+    return known;
+  }
 }
 
-/** The latest execution that filled each mirror, by the mirror's name. @param mirrors whose regions' jobs are asked. @throws CommandError */
+/** The latest execution that filled each mirror, by the mirror's name. @throws CommandError */
 export async function latestFills(
   settings: RunSettings & Pick<StackConfig, "fillAbove" | "gcpRegions">,
   mirrors: readonly string[],
 ): Promise<Map<string, FillExecution>> {
   if (settings.fillAbove === undefined) return new Map(); // there is no job
-  const regions = new Set(mirrors.map((mirror) => fillRegionOf(settings, mirror)));
-  const all = await Promise.all([...regions].map((region) => fillExecutions(settings, region)));
-  return new Map(
-    all
-      .flat()
-      .map((one) => [one.mirror, one] as const)
-      .reverse(),
-  );
+  const executions = new FillExecutions(settings);
+  const all = await Promise.all(mirrors.map((mirror) => executions.latest(mirror)));
+  return new Map(all.flatMap((one) => (one === undefined ? [] : [[one.mirror, one] as const])));
 }
 
 /** An execution in a line. */

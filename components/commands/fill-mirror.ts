@@ -90,7 +90,7 @@ async function fillProject<Request extends ImagesRequest | FilesRequest>(
   if (moved.size > 0) sum.warned([leftAsItIs(request, mirror, moved)]);
   const lacking = missing.filter((line) => !moved.has(line.slice(2)));
   if (lacking.length === 0) return;
-  const differs = lacking.map((line) => `${line}\n`).join("");
+  const differs = joinLines(lacking);
   // To the engine: all mirrors but this one are as wanted, so they are sources and nothing else.
   const unmoved = splitLines(wantedText(request)).filter((line) => !moved.has(line));
   const asked = moved.size === 0 ? request : { ...request, [runs.kind]: joinLines(unmoved) };

@@ -1,5 +1,8 @@
 import { nearestFirst } from "../mirrors/nearest-mirrors.ts";
-import type { FilesRequest, ImagesRequest } from "../promotion/run/request.ts";
+import type { FilesRequest, ImageMirror, ImagesRequest } from "../promotion/run/request.ts";
+import { readStoreAddress } from "../promotion/run/store-address.ts";
+import { wantedText } from "../promotion/run/wanted-text.ts";
+import { splitLines } from "../promotion/text/split-lines.ts";
 import { CommandError } from "./command.ts";
 import type { Production } from "./production.ts";
 
@@ -41,4 +44,50 @@ export function readFillOrder(text: string, from: string): FillOrder {
   }
   if (order?.fillOrder !== 1) throw new CommandError(`${from} is not an order that artifacts fill wrote`);
   return order as FillOrder;
+}
+
+/** An order that a job can carry out, and what it leaves out. */
+export interface OrderForJob {
+  readonly order: FillOrder;
+  /** Names of the projects whose images only stores with keys have besides. */
+  readonly unreadable: readonly string[];
+}
+
+/** The order without the stores whose keys are in the environment of whoever runs a command: a job has no secrets. Pure. */
+export function orderForJob(order: FillOrder): OrderForJob {
+  const isReadable = ({ name, repository }: ImageMirror) =>
+    name === order.mirror || readStoreAddress(repository)?.keys === undefined;
+  const images = order.images.map((request) => ({
+    ...request,
+    mirrors: request.mirrors.filter(isReadable),
+    ...(request.unplaced && { unplaced: request.unplaced.filter(isReadable) }),
+  }));
+  const hasSource = ({ mirrors }: ImagesRequest) => mirrors.some(({ name }) => name !== order.mirror);
+  // One that has never had another mirror is not filled by a job either, but from staging by deployments.
+  const isLost = (request: ImagesRequest, index: number) => !hasSource(request) && hasSource(order.images[index]!);
+  return {
+    order: { ...order, images: images.filter((request, index) => !isLost(request, index)) },
+    unreadable: images.filter(isLost).map(({ project }) => project),
+  };
+}
+
+/**
+ * How many lines of an order another one does not have: what a fill by the first may bring back that was withdrawn, moved or replaced. Lines that only the
+ * second has are no matter: what a deployment adds it brings to mirrors that are being filled as well. Pure.
+ */
+export function linesWithdrawn(of: FillOrder, since: FillOrder): number {
+  return withdrawn(of.images, since.images) + withdrawn(of.files, since.files);
+}
+
+function withdrawn<Request extends ImagesRequest | FilesRequest>(
+  of: readonly Request[],
+  since: readonly Request[],
+): number {
+  const wanted = new Set(since.flatMap(linesOf));
+  return of.flatMap(linesOf).filter((line) => !wanted.has(line)).length;
+}
+
+/** With the folder that they are in: another one of the same project has other artifacts. */
+function linesOf(request: ImagesRequest | FilesRequest): string[] {
+  return splitLines(wantedText(request)).map((line) => `${request.project} ${request.prefix} ${line}`);
 }

@@ -5,13 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { bucketMirrorName, regionsWithImages, storeMirrors } from "../mirrors/bucket-mirrors.ts";
-import { fillBucket } from "../mirrors/fill-names.ts";
+import type { Bucket } from "../promotion/storage/bucket.ts";
 import { putObject } from "../promotion/storage/small-object.ts";
-import { openStorage } from "../promotion/storage/storage.ts";
 import type { StackConfig } from "../stack/config.ts";
-import { asking } from "./command.ts";
-import { type FillExecution, fillExecutions, fillRegionOf, orderFolder, runFillJob } from "./fill-executions.ts";
-import { fillOrderOf } from "./fill-order.ts";
+import { CommandError } from "./command.ts";
+import { inFillBucket, linesWithdrawnSince } from "./fill-bucket.ts";
+import { cancelFill } from "./fill-cancel.ts";
+import { type FillExecution, type FillExecutions, fillRegionOf, orderFolder, runFillJob } from "./fill-executions.ts";
+import { fillOrderOf, orderForJob } from "./fill-order.ts";
 import type { Production } from "./production.ts";
 
 /** What a start did for one mirror. */
@@ -20,6 +21,10 @@ export interface FillStart {
   /** False: an execution for this mirror runs already, which was left alone. */
   readonly started: boolean;
   readonly execution: FillExecution;
+  /** The one before, which ran and had what is not wanted any more. */
+  readonly cancelled?: FillExecution;
+  /** Projects whose images it does not bring, as only stores with keys have them. */
+  readonly unreadable: readonly string[];
 }
 
 /** The config that a start needs. */
@@ -58,40 +63,62 @@ export async function fillProgram(given: string | undefined): Promise<Buffer> {
   }
 }
 
+/** What the start of one fill needs beside the config. */
+export interface FillMeans {
+  readonly production: Production;
+  /** Only these projects; none: all. */
+  readonly projects: readonly string[];
+  /** Names of all mirrors that are filled now: they are read last. */
+  readonly filling: ReadonlySet<string>;
+  readonly executions: FillExecutions;
+  readonly program: () => Promise<Buffer>;
+}
+
 /**
- * Starts the fill of one mirror, unless one runs: its order and the program go to the bucket, then the job of the nearest region is run.
- * @param filling names of all mirrors that are filled now: they are read last.
+ * Starts the fill of one mirror: its order and the program go to the bucket, then the job of the nearest region is run. One that runs already is left
+ * alone, unless its order has what is not wanted any more: then it is cancelled first, and what it brought is not brought again.
  * @throws CommandError
  */
 export async function startFill(
   settings: FillSettings,
-  production: Production,
+  { production, projects, filling, executions, program }: FillMeans,
   mirror: string,
-  filling: ReadonlySet<string>,
-  program: () => Promise<Buffer>,
   signal: AbortSignal,
 ): Promise<FillStart> {
   const region = fillRegionOf(settings, mirror);
-  const executions = await fillExecutions(settings, region);
-  const running = executions.find((one) => one.mirror === mirror && one.state === "running");
-  if (running !== undefined) return { mirror, started: false, execution: running };
-  const order = gzipSync(JSON.stringify(fillOrderOf(production, mirror, filling)));
-  const storage = openStorage(settings.storage);
-  try {
-    const bucket = storage.open({ kind: "gcs", bucket: fillBucket(settings.googlePrefix) });
-    const put = async (folder: string, bytes: Buffer, ending: string): Promise<string> => {
-      const key = `${folder}${createHash("sha256").update(bytes).digest("hex")}${ending}`;
-      await asking(`${bucket.url}, which pulumi up makes where artifacts:fillAbove is set`, () =>
-        putObject(bucket, key, bytes, signal),
-      );
-      return key;
-    };
-    const args = [
-      await put("programs/", await program(), ".tar.gz"),
-      await put(orderFolder(mirror), order, ".json.gz"),
-    ];
-    return { mirror, started: true, execution: await runFillJob(settings, region, args, process.env) };
-  } finally {
-    await storage.close();
+  const whole = fillOrderOf(production, mirror, filling);
+  const { order, unreadable } = orderForJob(whole);
+  if (unreadable.length > 0 && order.images.length + order.files.length === 0)
+    throw new CommandError(
+      `only stores whose keys are in your environment, not in that of a job, have ${unreadable.join(", ")}: fill it without --start`,
+    );
+  const latest = await executions.latest(mirror);
+  const running = latest?.state === "running" ? latest : undefined;
+  if (running !== undefined) {
+    const withdrawn = await inFillBucket(settings, (bucket) =>
+      linesWithdrawnSince(bucket, running, whole, projects, signal),
+    );
+    if (withdrawn === 0) return { mirror, started: false, unreadable: [], execution: running };
+    await cancelFill(settings, running, signal);
   }
+  const archive = await program();
+  const args = await inFillBucket(settings, async (bucket) => [
+    await put(bucket, "programs/", archive, ".tar.gz", signal),
+    await put(bucket, orderFolder(mirror), gzipSync(JSON.stringify(order)), ".json.gz", signal),
+  ]);
+  const execution = await runFillJob(settings, region, args, process.env);
+  return { mirror, started: true, unreadable, execution, ...(running && { cancelled: running }) };
+}
+
+/** Writes an object that is named by its content. @returns its key. */
+async function put(
+  bucket: Bucket,
+  folder: string,
+  bytes: Buffer,
+  ending: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const key = `${folder}${createHash("sha256").update(bytes).digest("hex")}${ending}`;
+  await putObject(bucket, key, bytes, signal);
+  return key;
 }

@@ -1,5 +1,4 @@
 import { writeFile } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { Command, Option } from "@commander-js/extra-typings";
 import { formatBytes } from "../promotion/text/format-bytes.ts";
@@ -7,13 +6,16 @@ import { formatCount } from "../promotion/text/format-count.ts";
 import { CommandError, UsageError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { exportedState } from "./exported-state.ts";
-import { executionInWords, type FillExecution, fillExecution, latestFills } from "./fill-executions.ts";
+import { inFillBucket, linesWithdrawnSince } from "./fill-bucket.ts";
+import { cancelFill } from "./fill-cancel.ts";
+import { executionInWords, type FillExecution, FillExecutions, latestFills } from "./fill-executions.ts";
 import { type Filled, fillMirror } from "./fill-mirror.ts";
 import { fillOrderOf } from "./fill-order.ts";
 import { type FillStart, fillProgram, startFill, whyNoJob } from "./fill-start.ts";
+import { everySeconds, untilEnded } from "./fill-wait.ts";
 import { interruptible } from "./interruptible.ts";
 import { mirrorsNamed, mirrorsOfProduction } from "./mirrors-named.ts";
-import { printError, printJson, printNote, printProgress, printResult } from "./output.ts";
+import { printError, printJson, printNote, printResult } from "./output.ts";
 import { type ProductionSources, readProduction } from "./production.ts";
 import { withProduction } from "./production-options.ts";
 import { repeated } from "./repeated.ts";
@@ -26,7 +28,7 @@ export const fillCommand = withProduction(
   new Command("fill")
     .summary("bring to a mirror what it lacks, outside of the stack's lock")
     .description(
-      "Brings to a new mirror, or one that was made again, what it lacks, from the mirrors that are nearest to it, without the Pulumi engine. Removes nothing. Goes on where a run that was killed stopped; parts may run at the same time. With --start a Cloud Run job near the mirror does it. Exit code 3 with --status: something is missing; 1: something could not be read, copied or started.",
+      "Brings to a new mirror, or one that was made again, what it lacks, from the mirrors that are nearest to it, without the Pulumi engine. Removes nothing. Goes on where a run that was killed stopped; parts may run at the same time. With --start a Cloud Run job near the mirror does it, with --cancel it stops. Exit code 3 with --status: something is missing; 1: something could not be read, copied or started.",
     )
     .option(
       "--mirror <name>",
@@ -37,8 +39,16 @@ export const fillCommand = withProduction(
     .addOption(
       new Option(
         "--start",
-        "run the Cloud Run job of the nearest region, and return; does nothing for a mirror that is being filled by one",
-      ).conflicts(["status", "order", "shard"]),
+        "run the Cloud Run job of the nearest region, and return; for a mirror that is being filled by one only where that would bring what was withdrawn since: it is cancelled, and another started",
+      ).conflicts(["status", "order", "shard", "cancel"]),
+    )
+    .addOption(
+      new Option(
+        "--cancel <which>",
+        "cancel the Cloud Run jobs that fill mirrors (--mirror: only these), and wait until they have ended. all: whatever they do; outdated: those that would bring what was withdrawn since they were started, before a deployment removes it",
+      )
+        .choices(["outdated", "all"])
+        .conflicts(["status", "order", "shard", "project"]),
     )
     .addOption(
       new Option(
@@ -70,17 +80,21 @@ export const fillCommand = withProduction(
   .option("--trace", traceDescription)
   .option(
     "--json",
-    "one JSON document: {mirrors: [{mirror, wanted, missing, done, bytes, failures, warnings, execution}]}; wanted: lines of the manifests; missing: those that the mirror lacked; done: steps; execution: with --status, the latest one that filled it, {region, name, mirror, state, tasks, running, succeeded, failed, retried, since, until, log}. With --start: {mirrors: [{mirror, started, execution}], failures}",
+    "one JSON document: {mirrors: [{mirror, wanted, missing, done, bytes, failures, warnings, execution}]}; wanted: lines of the manifests; missing: those that the mirror lacked; done: steps; execution: with --status, the latest one that filled it, {region, name, mirror, order, state, tasks, running, succeeded, failed, retried, since, until, log}. With --start: {mirrors: [{mirror, started, execution, cancelled, unreadable}], failures}; with --cancel: {mirrors: [{mirror, execution}], failures}",
   )
   .action(async (values) => {
     traceIfAsked(values.trace);
     const shard = parseShard(values.shard, process.env);
-    if (values.mirror.length === 0 && values.start !== true && values.status !== true)
+    if (values.mirror.length === 0 && values.start !== true && values.status !== true && values.cancel === undefined)
       throw new UsageError("--mirror: name the mirror to fill; --start and --status know those that a deployment left");
     const production = await readProduction(values, values.project);
     mirrorsNamed(production, values.mirror);
     if (values.order !== undefined) {
       await writeOrder(production, values.mirror, values.order);
+      return;
+    }
+    if (values.cancel !== undefined) {
+      await cancel(production, values.mirror, values.cancel);
       return;
     }
     const mirrors = values.mirror.length > 0 ? values.mirror : await leftMirrors(production, values.stack);
@@ -92,9 +106,9 @@ export const fillCommand = withProduction(
 /** The mirrors that the last deployment left to a fill, by the stack's state, and that the stack still has. */
 async function leftMirrors(production: ProductionSources, stack: string): Promise<readonly string[]> {
   if (production.config.fillAbove === undefined) return [];
-  const { state } = production;
+  const { state, exported } = production;
   const there = mirrorsOfProduction(production);
-  const { filling } = promotionStatus(await exportedState(stack, state), state ?? "the state", []);
+  const { filling } = promotionStatus(exported ?? (await exportedState(stack, undefined)), state ?? "the state", []);
   return filling.filter((name) => there.has(name));
 }
 
@@ -152,88 +166,135 @@ async function start(
     readonly archive?: string | undefined;
     readonly wait?: boolean | undefined;
     readonly mirror: readonly string[];
+    readonly project: readonly string[];
   },
 ): Promise<void> {
   const { config } = production;
+  const byHand = (mirror: string) => `run npx artifacts fill --stack ${values.stack} --mirror ${mirror}`;
   const started: FillStart[] = [];
-  const failures: string[] = [];
+  const failures = new FillFailures();
   let program: Promise<Buffer> | undefined;
-  const failed = (mirror: string, why: string): void => {
-    failures.push(`${mirror}: ${why}`);
-    printError(`${mirror}: ${why}`);
+  const means = {
+    production,
+    projects: values.project,
+    filling: new Set(mirrors),
+    executions: new FillExecutions(config),
+    program: () => (program ??= fillProgram(values.archive)),
   };
   await interruptible(async (signal) => {
-    for (const mirror of mirrors) {
+    for (const mirror of new Set(mirrors)) {
       const noJob = whyNoJob(config, mirror);
       if (noJob !== undefined) {
-        const why = `${noJob}: run npx artifacts fill --stack ${values.stack} --mirror ${mirror}`;
+        const why = `${noJob}: ${byHand(mirror)}`;
         // Left by a deployment: the others are what it is called for.
-        if (values.mirror.length > 0) failed(mirror, why);
+        if (values.mirror.length > 0) failures.add(mirror, why);
         else printResult(`warning: ${mirror}: ${why}`);
         continue;
       }
-      try {
-        const one = await startFill(
-          config,
-          production,
-          mirror,
-          new Set(mirrors),
-          () => (program ??= fillProgram(values.archive)),
-          signal,
-        );
-        const { execution } = one;
+      await failures.of(mirror, signal, async () => {
+        const one = await startFill(config, means, mirror, signal);
         started.push(one);
-        printResult(
-          one.started
-            ? `${mirror}: started ${execution.name} in ${execution.region}, ${formatCount(execution.tasks)} tasks`
-            : `${mirror}: ${execution.name} in ${execution.region} fills it since ${execution.since}: nothing was started`,
-        );
-        if (execution.log !== "") printNote(`log: ${execution.log}`);
-      } catch (error) {
-        if (!(error instanceof CommandError) || signal.aborted) throw error;
-        failed(mirror, error.message);
-      }
+        printStart(one);
+        if (one.unreadable.length > 0) {
+          const projects = one.unreadable.join(", ");
+          failures.add(mirror, `only stores with keys, which a job has not, have ${projects}: ${byHand(mirror)}`);
+        }
+      });
     }
     if (started.length > 0)
       printNote(
         `next: npx artifacts fill --stack ${values.stack} --status: what is there by then; the next deployment sees the end`,
       );
     if (values.wait === true)
-      for (const { mirror, execution } of started) {
-        const ended = await untilEnded(config, execution, signal);
-        printExecution(mirror, ended);
-        if (ended.state !== "succeeded") failed(mirror, `${ended.name} ${ended.state}: see its log, ${ended.log}`);
-      }
+      for (const { mirror, execution } of started)
+        await failures.of(mirror, signal, async () => {
+          const ended = await untilEnded(config, execution, signal);
+          printExecution(mirror, ended);
+          if (ended.state !== "succeeded")
+            failures.add(mirror, `${ended.name} ${ended.state}: see its log, ${ended.log}`);
+        });
   });
-  printJson({ mirrors: started, failures });
-  process.exitCode = failures.length > 0 ? exitCodes.error : exitCodes.ok;
+  printJson({ mirrors: started, failures: failures.lines });
+  process.exitCode = failures.lines.length > 0 ? exitCodes.error : exitCodes.ok;
 }
 
-/** Waits until an execution has ended. */
-async function untilEnded(
-  settings: ProductionSources["config"],
-  { region, name }: FillExecution,
+function printStart({ mirror, started, execution, cancelled }: FillStart): void {
+  const { name, region, tasks, since, log } = execution;
+  if (cancelled !== undefined)
+    printResult(
+      `${mirror}: cancelled ${cancelled.name}, whose order had what is not wanted any more; where a deployment removed that meanwhile, artifacts sync removes what came back`,
+    );
+  printResult(
+    started
+      ? `${mirror}: started ${name} in ${region}, ${formatCount(tasks)} tasks`
+      : `${mirror}: ${name} in ${region} fills it since ${since}: nothing was started`,
+  );
+  if (log !== "") printNote(`log: ${log}`);
+}
+
+/**
+ * Cancels the executions that fill these mirrors, all if none is named, and waits until they have ended.
+ * @param which `outdated`: only those whose order has what is not wanted any more.
+ */
+async function cancel(
+  production: ProductionSources,
+  mirrors: readonly string[],
+  which: "outdated" | "all",
+): Promise<void> {
+  const { config } = production;
+  const cancelled: { readonly mirror: string; readonly execution: FillExecution }[] = [];
+  const failures = new FillFailures();
+  await interruptible(async (signal) => {
+    const running = config.fillAbove === undefined ? [] : await new FillExecutions(config).running();
+    const named = running.filter(({ mirror }) => mirrors.length === 0 || mirrors.includes(mirror));
+    await Promise.all(
+      named.map((execution) =>
+        failures.of(execution.mirror, signal, async () => {
+          const { mirror, name, region } = execution;
+          if (which === "outdated" && (await withdrawnFrom(production, execution, signal)) === 0) return;
+          const ended = await cancelFill(config, execution, signal);
+          cancelled.push({ mirror, execution: ended });
+          printResult(
+            `${mirror}: ${ended.state === "cancelled" ? "cancelled" : "ended by itself:"} ${name} in ${region}`,
+          );
+        }),
+      ),
+    );
+  });
+  if (cancelled.length + failures.lines.length === 0) printResult("no fill runs that is to be cancelled");
+  printJson({ mirrors: cancelled, failures: failures.lines });
+  process.exitCode = failures.lines.length > 0 ? exitCodes.error : exitCodes.ok;
+}
+
+async function withdrawnFrom(
+  production: ProductionSources,
+  execution: FillExecution,
   signal: AbortSignal,
-): Promise<FillExecution> {
-  const tell = everySeconds(30);
-  for (let pause = 500; ; pause = Math.min(2 * pause, 15_000)) {
-    const now = await fillExecution(settings, region, name);
-    if (now.state !== "running") return now;
-    tell(executionInWords(now));
-    await sleep(pause, undefined, { signal });
+): Promise<number | undefined> {
+  const now = fillOrderOf(production, execution.mirror, new Set());
+  return await inFillBucket(production.config, (bucket) => linesWithdrawnSince(bucket, execution, now, [], signal));
+}
+
+/** What could not be done for mirrors, each in a line that is printed at once. */
+class FillFailures {
+  readonly lines: string[] = [];
+
+  add(mirror: string, why: string): void {
+    this.lines.push(`${mirror}: ${why}`);
+    printError(`${mirror}: ${why}`);
+  }
+
+  /** Does something for one mirror. */
+  async of(mirror: string, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof CommandError) || signal.aborted) throw error;
+      this.add(mirror, error.message);
+    }
   }
 }
 
 function printExecution(mirror: string, execution: FillExecution): void {
   printResult(`${mirror}: ${executionInWords(execution)}`);
-}
-
-/** Prints a line of progress at most so often. */
-function everySeconds(seconds: number): (line: string) => void {
-  let last = Date.now();
-  return (line) => {
-    if (Date.now() - last < seconds * 1_000) return;
-    last = Date.now();
-    printProgress(line);
-  };
 }

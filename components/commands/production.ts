@@ -38,6 +38,8 @@ export interface ProductionSources extends Production {
   readonly config: StackConfig;
   /** The file of the state that says where the mirrors are; undefined: their names do. */
   readonly state: string | undefined;
+  /** The content of that file. */
+  readonly exported: string | undefined;
   readonly locations: Locations;
   readonly storage: StorageSettings;
   /** All projects there are, whichever were asked for. */
@@ -83,16 +85,15 @@ export async function readProduction(sources: Sources, names: readonly string[])
   if (absent.length > 0) throw new CommandError(`there is no project ${absent.join(", ")} in ${folder}`);
   const state = sources.state ?? local?.state;
   printDetail(state === undefined ? "the mirrors are where their names say" : `the mirrors are where ${state} says`);
-  const locations =
-    state === undefined
-      ? locationsByName(config)
-      : locationsInState(await readable(state, () => readFile(state, "utf8")), state);
+  const exported = state === undefined ? undefined : await readable(state, () => readFile(state, "utf8"));
+  const locations = exported === undefined ? locationsByName(config) : locationsInState(exported, state ?? "");
   const storage = storageSettings(config);
   const chosen = projects.filter(({ name }) => names.length === 0 || names.includes(name));
   return {
     ...productionOf(chosen, locations, storage, config),
     config,
     state,
+    exported,
     locations,
     storage,
     owners: projects.map(ownerOf),

@@ -123,15 +123,23 @@ export interface FillStatus {
   readonly planned: boolean;
   /** The latest execution of a job that filled it. */
   readonly execution?: FillExecution;
+  /** Why no job can fill it: it is filled by hand. */
+  readonly noJob?: string;
 }
 
-/** How far the fills are that the last deployment left. @param executions the latest of each mirror. */
+/**
+ * How far the fills are that the last deployment left.
+ * @param executions the latest of each mirror.
+ * @param whyNoJob why no job can fill a mirror; undefined: one can.
+ */
 export function fillsOf(
   { filling, rows }: PromotionStatus,
   executions: ReadonlyMap<string, FillExecution>,
+  whyNoJob: (mirror: string) => string | undefined = () => undefined,
 ): FillStatus[] {
   return filling.map((mirror) => {
     const execution = executions.get(mirror);
+    const noJob = whyNoJob(mirror);
     const here = rows.filter((row) => row.mirror === mirror);
     // The latest: what a later run left was in no order of before.
     const since =
@@ -145,6 +153,7 @@ export function fillsOf(
       left: here.reduce((sum, { missing, incomplete }) => sum + missing + incomplete, 0),
       planned: execution?.state === "running" || hasEnded,
       ...(execution && { execution }),
+      ...(noJob !== undefined && { noJob }),
     };
   });
 }
@@ -198,13 +207,16 @@ export function nextCommands(status: PromotionStatus, stack: string, fills: read
   const mirrors = new Set(rows.map(({ mirror }) => mirror));
   const [only] = mirrors;
   const isAll = rows.every(({ mirror }) => filling.includes(mirror));
+  const fillOf = (name: string) => fills.find(({ mirror }) => mirror === name);
   return [
     ...filling
-      .filter((name) => !fills.some(({ mirror, planned }) => planned && mirror === name))
-      .map(
-        (name) =>
-          `npx artifacts fill --stack ${stack} --start --mirror ${name}: a job brings what deployments leave to it; then ${up}`,
-      ),
+      .filter((name) => fillOf(name)?.planned !== true)
+      .map((name) => {
+        const noJob = fillOf(name)?.noJob;
+        return noJob === undefined
+          ? `npx artifacts fill --stack ${stack} --start --mirror ${name}: a job brings what deployments leave to it; then ${up}`
+          : `npx artifacts fill --stack ${stack} --mirror ${name}: no job can, ${noJob}; then ${up}`;
+      }),
     ...((rows.length > 0 && !isAll) || failures.length > 0 ? [`${up}: tries again what is missing, everywhere`] : []),
     ...(mirrors.size === 1
       ? [`npx artifacts sync --stack ${stack} --mirror ${only}: the same for this mirror, without the engine`]

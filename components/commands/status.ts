@@ -10,6 +10,7 @@ import { type DnssecResponse, dnssecReport, signsZone, zoneSignatures } from "./
 import { exitCodes } from "./exit-codes.ts";
 import { exportedState } from "./exported-state.ts";
 import { executionInWords, type FillExecution, latestFills } from "./fill-executions.ts";
+import { whyNoJob } from "./fill-start.ts";
 import { useLocalStack } from "./local-stack.ts";
 import { printError, printJson, printNote, printResult } from "./output.ts";
 import {
@@ -37,7 +38,7 @@ export const statusCommand = new Command("status")
   )
   .option(
     "--json",
-    "one JSON document: {projects, rows: [{project, kind, mirror, missing, extra, incomplete, since}], failures: [{cause, projects, since}], filling, fills, undeployed, runs: [{time, project, kind, everywhere, seconds, bytes, failures, mirrors: [{mirror, steps, failed, bytes, seconds, lagSeconds}]}], dnssec: {status, ds}}; filling: mirrors that are left to artifacts fill; fills: [{mirror, left, planned, execution}] of them; planned: a job fills it, or has since; dnssec: where the stack signs the zone",
+    "one JSON document: {projects, rows: [{project, kind, mirror, missing, extra, incomplete, since}], failures: [{cause, projects, since}], filling, fills, undeployed, runs: [{time, project, kind, everywhere, seconds, bytes, failures, mirrors: [{mirror, steps, failed, bytes, seconds, lagSeconds}]}], dnssec: {status, ds}}; filling: mirrors that are left to artifacts fill; fills: [{mirror, left, planned, execution, noJob}] of them; planned: a job fills it, or has since; noJob: why none can; dnssec: where the stack signs the zone",
   )
   .action(async (values) => {
     const local = await useLocalStack(values.stack);
@@ -90,7 +91,7 @@ async function fillsNow(status: PromotionStatus, config: StackConfig | undefined
     printError(error.message);
     return new Map<string, FillExecution>();
   });
-  return fillsOf(status, executions);
+  return fillsOf(status, executions, (mirror) => whyNoJob(config, mirror));
 }
 
 /** What Cloudflare says of the zone that a stack signs, or why it says nothing; undefined: the stack signs none. */

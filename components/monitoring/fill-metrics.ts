@@ -61,7 +61,7 @@ export const fillMetrics: readonly LogMetric[] = [
       displayName: `A fill makes no progress for ${idleHours} hours`,
       severity: "WARNING",
       documentation:
-        "Its tasks run and bring nothing, and what the mirror lacks stays away from the clients near it. Look at the log of the execution that `artifacts fill --status` names: a region that answers 429 or 503 all the time has a quota that is used up, or trouble of its own. To begin anew: cancel the execution (`gcloud run jobs executions cancel`), then `artifacts fill --start`; nothing is lost.",
+        "Its tasks run and bring nothing, and what the mirror lacks stays away from the clients near it. Look at the log of the execution that `artifacts fill --status` names: a region that answers 429 or 503 all the time has a quota that is used up, or trouble of its own. To begin anew: `artifacts fill --cancel all`, then `artifacts fill --start`; nothing is lost.",
       condition: "Executions run, and nothing was brought",
       query: `${running} unless on (location) sum by (location) (increase(${inPromql(fillProgress, "cloud_run_job")}[1h])) > 0`,
       lastsSeconds: (idleHours - 1) * 3600,

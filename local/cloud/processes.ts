@@ -104,9 +104,9 @@ export class Processes {
     return running;
   }
 
-  /** Stops one child: TERM, KILL after the grace period. */
-  async stop(child: Child): Promise<void> {
-    await stopProcesses([child], grace);
+  /** Stops one child: TERM, KILL after so many milliseconds. */
+  async stop(child: Child, after = grace): Promise<void> {
+    await stopProcesses([child], after);
     await child.ended;
   }
 

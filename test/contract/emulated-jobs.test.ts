@@ -23,6 +23,8 @@ const { access_token } = await (await asked("token")).json();
 console.log(JSON.stringify({ CLOUD_RUN_JOB, CLOUD_RUN_EXECUTION, CLOUD_RUN_TASK_INDEX, CLOUD_RUN_TASK_COUNT, CLOUD_RUN_TASK_ATTEMPT, OF_JOB, OF_RUN, access_token, sts: /<AccessKeyId>|AccessDenied/.exec(sts)[0] }));
 if (how === "once" && CLOUD_RUN_TASK_ATTEMPT === "0" && CLOUD_RUN_TASK_INDEX === "1") process.kill(process.pid, "SIGKILL");
 if (how === "never") process.exit(1);
+if (how === "long") setInterval(() => {}, 1000);
+process.on("SIGTERM", () => { console.log("SIGTERM"); process.exit(1); });
 `;
 
 let test1: TestCloud;
@@ -97,6 +99,24 @@ describe("emulated jobs of Cloud Run", () => {
     assert.deepEqual(conditions, [{ type: "Completed", state: "CONDITION_FAILED" }]);
   });
 
+  it("an execution that is cancelled ends: its tasks get SIGTERM, and are not tried again", async () => {
+    const { metadata } = await asked("jobs/fill:run", 200, {
+      overrides: { containerOverrides: [{ args: ["programs/task.mjs", "long"] }] },
+    });
+    const name = shortName(metadata as Answer);
+    const logs = [0, 1].map((task) =>
+      join(test1.dir, "logs", `Cloud-Run-asia-east1-${name}-task-${task}-attempt-0.log`),
+    );
+    for (const log of logs) while (!(await readFile(log, "utf8").catch(() => "")).includes("{")) await setTimeout(20);
+    const { done } = await asked(`jobs/fill/executions/${name}:cancel`, 200, {});
+    assert.equal(done, false);
+    const { cancelledCount, failedCount, retriedCount, conditions } = await end(name);
+    assert.deepEqual([cancelledCount, failedCount, retriedCount], [2, undefined, undefined]);
+    assert.deepEqual(conditions, [{ type: "Completed", state: "CONDITION_FAILED", executionReason: "CANCELLED" }]);
+    for (const log of logs) assert.match(await readFile(log, "utf8"), /^SIGTERM$/m);
+    await asked("jobs/fill/executions/none:cancel", 404, {});
+  });
+
   it("AWS refuses a token that is for others", async () => {
     const done = await run({ taskCount: 1, containerOverrides: [{ args: ["programs/task.mjs", "stranger"] }] });
     assert.equal((await printed(done, 0, 0))["sts"], "AccessDenied");
@@ -104,7 +124,7 @@ describe("emulated jobs of Cloud Run", () => {
 
   it("lists executions, the latest first, and knows no others", async () => {
     const { executions } = await asked("jobs/fill/executions", 200);
-    assert.equal((executions as object[]).length, 3);
+    assert.equal((executions as object[]).length, 4);
     await asked("jobs/fill/executions/none", 404);
     await asked("jobs/other:run", 404, {});
   });
@@ -156,8 +176,12 @@ async function asked(path: string, status: number, body?: object): Promise<Answe
 async function run(overrides: object): Promise<Answer> {
   const { metadata, done } = await asked("jobs/fill:run", 200, { overrides });
   assert.equal(done, false);
+  return await end(shortName(metadata as Answer));
+}
+
+async function end(name: string): Promise<Answer> {
   for (;;) {
-    const execution = await asked(`jobs/fill/executions/${shortName(metadata as Answer)}`, 200);
+    const execution = await asked(`jobs/fill/executions/${name}`, 200);
     if (execution["completionTime"] !== undefined) return execution;
     await setTimeout(20);
   }

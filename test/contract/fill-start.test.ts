@@ -1,7 +1,7 @@
 /** `artifacts fill --start`: what it puts into the bucket, whose job it runs, what it says of it, and that it starts nothing twice. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { after, before, beforeEach, describe, it } from "mocha";
@@ -91,6 +91,102 @@ describe("the start of a fill", () => {
     assert.equal(jobs.executions.get("europe-west1")!.length, 1);
     Object.assign(execution!, endOf("failed"));
     assert.match((await start("--mirror", "files-gcp-europe-west1")).out, /started artifacts-fill-1/);
+  });
+
+  it("one that runs is left alone when something is added, and gives way to another when its order has what was withdrawn", async function () {
+    this.timeout(40_000); // Cloud Run's ten seconds to stop, twice
+    const one = `files:\n  - name: a\n    sha256: ${hash("a")}\n`;
+    const two = `${one}  - name: b\n    sha256: ${hash("b")}\n`;
+    const wanted = (text: string) => writeFile(join(stores.folder, "manifests/tool/files.yaml"), text);
+    const mirrors = ["--mirror", "files-gcp-europe-west1", "--mirror", "files-gcp-us-central1"];
+    await start(...mirrors);
+    await wanted(two);
+    for (const again of [await start(...mirrors), await fill("--cancel", "outdated")]) assert.equal(again.code, 0);
+    assert.deepEqual([jobs.executions.get("europe-west1")!.length, jobs.cancelled], [1, []], "what was added");
+    Object.assign(jobs.executions.get("us-central1")![0]!, endOf("succeeded"));
+    await start(...mirrors); // another in us-central1, with both
+    await wanted(one);
+    const { code, out, err } = await start(...mirrors);
+    assert.deepEqual([code, err], [0, ""]);
+    assert.deepEqual(jobs.cancelled, ["us-central1 artifacts-fill-1"]);
+    assert.match(
+      out,
+      /files-gcp-us-central1: cancelled artifacts-fill-1, .*\n.*: started artifacts-fill-2 in us-central1/,
+    );
+    assert.match(out, /files-gcp-europe-west1: artifacts-fill-0 in europe-west1 fills it since/);
+    const args = jobs.executions.get("us-central1")!.map(({ template }) => template.containers[0]!.args[1]);
+    assert.deepEqual([args[0] === args[2], args[1] === args[2]], [true, false]);
+
+    await wanted("files: []\n");
+    const outdated = await fill("--cancel", "outdated", "--json");
+    assert.equal(outdated.code, 0, outdated.err);
+    const { mirrors: told } = JSON.parse(outdated.out) as {
+      mirrors: { mirror: string; execution: { state: string } }[];
+    };
+    assert.deepEqual(told.map(({ mirror, execution }) => [mirror, execution.state]).sort(), [
+      ["files-gcp-europe-west1", "cancelled"],
+      ["files-gcp-us-central1", "cancelled"],
+    ]);
+    assert.match((await fill("--cancel", "all")).out, /^no fill runs that is to be cancelled\n/);
+    await wanted(one);
+  });
+
+  it("--cancel all ends what runs, of one mirror or of all, also what nobody knows any more", async function () {
+    this.timeout(30_000);
+    await start("--mirror", "files-gcp-europe-west1", "--mirror", "files-gcp-us-central1");
+    const { code, out } = await fill("--cancel", "all", "--mirror", "files-gcp-us-central1");
+    assert.deepEqual([code, out], [0, "files-gcp-us-central1: cancelled artifacts-fill-0 in us-central1\n"]);
+    assert.deepEqual(jobs.cancelled, ["us-central1 artifacts-fill-0"]);
+    await stack("europe-west1");
+    assert.match(
+      (await fill("--cancel", "all")).out,
+      /^files-gcp-europe-west1: cancelled artifacts-fill-0 in europe-west1/,
+    );
+    jobs.executions.clear();
+    await stack("us-central1", "");
+    assert.equal((await fill("--cancel", "outdated")).code, 0, "a stack without jobs is not asked for any");
+  });
+
+  it("a store whose keys a job has not is no source of its order, and what only such a store has is said", async () => {
+    const more = `  artifacts:fillAbove: 100\n  artifacts:imageStores: [{name: r2, bucket: org-images, endpoint: https://r2.example, url: https://cdn.example, keys: R2, near: us-east1}]\n`;
+    await mkdir(join(stores.folder, "manifests/pictures"), { recursive: true });
+    const file = (name: string, text: string) => writeFile(join(stores.folder, "manifests/pictures", name), text);
+    await file("project.yaml", "description: x\nowners: {group: g@example.org}\nstaging: {images: true}\n");
+    await file("images.yaml", `- name: app\n  dmap:\n    "sha256:${hash("app")}": ["v1"]\n`);
+    try {
+      await stack("us-central1, europe-west1", more);
+      const { code, err } = await start("--mirror", "images-europe-west1");
+      assert.deepEqual([code, err], [0, ""]);
+      const [, key = ""] = jobs.executions.get("europe-west1")![0]!.template.containers[0]!.args;
+      const { images } = readFillOrder(gunzipSync((await stores.served("org-fill", key))!.bytes).toString(), key);
+      assert.deepEqual(
+        images[0]?.mirrors.map(({ name }) => name),
+        ["images-us-central1", "images-europe-west1"],
+      );
+      await stack("us-central1", more);
+      const alone = await start("--mirror", "images-us-central1");
+      assert.equal(alone.code, 1);
+      assert.match(
+        alone.err,
+        /^error: images-us-central1: only stores whose keys are in your environment, .*, have pictures: fill it without --start\n$/,
+      );
+      assert.equal(jobs.executions.get("us-central1")!.length, 0);
+    } finally {
+      await rm(join(stores.folder, "manifests/pictures"), { recursive: true });
+    }
+  });
+
+  it("the wait outlasts answers that Cloud Run does not give", async function () {
+    this.timeout(60_000);
+    const waiting = start("--wait", "--mirror", "files-gcp-us-central1");
+    const all = jobs.executions.get("us-central1")!;
+    while (all.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    jobs.disturbances.push(0, 429, 503);
+    while (jobs.disturbances.length > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    Object.assign(all[0]!, endOf("succeeded"));
+    const { code, out, err } = await waiting;
+    assert.deepEqual([code, err], [0, ""]);
+    assert.match(out, /files-gcp-us-central1: artifacts-fill-0 in us-central1: succeeded/);
   });
 
   it("a mirror in AWS is filled from the nearest region of Google, and no other mirror's fill keeps it back", async () => {
@@ -195,7 +291,14 @@ describe("the start of a fill", () => {
   });
 
   it("calls that make no sense are refused", async () => {
-    for (const args of [[], ["--start", "--status"], ["--start", "--shard", "1/2"], ["--archive", "x", "--order", "y"]])
+    for (const args of [
+      [],
+      ["--start", "--status"],
+      ["--start", "--shard", "1/2"],
+      ["--archive", "x", "--order", "y"],
+      ["--cancel", "some"],
+      ["--cancel", "all", "--start"],
+    ])
       assert.equal((await fill(...args)).code, 2, args.join(" "));
   });
 });

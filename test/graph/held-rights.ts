@@ -106,9 +106,9 @@ const dataCalls: Readonly<Record<string, string>> = {
   "the redirector's account": "iam.serviceAccounts.actAs",
   "orders of the fill": "storage.objects.create storage.objects.get storage.objects.delete",
   "the fill's account": "iam.serviceAccounts.actAs",
-  // Who asks for a policy first asks for the project. `artifacts fill` starts the job and looks at it, `artifacts status` looks. Promotions purge CDNs.
+  // Who asks for a policy first asks for the project. `artifacts fill` starts the job, cancels it and looks at it, `artifacts status` looks. Promotions purge CDNs.
   "the project":
-    "compute.urlMaps.invalidateCache logging.logEntries.create resourcemanager.projects.get run.executions.get run.executions.list run.jobs.run run.jobs.runWithOverrides",
+    "compute.urlMaps.invalidateCache logging.logEntries.create resourcemanager.projects.get run.executions.cancel run.executions.get run.executions.list run.jobs.run run.jobs.runWithOverrides",
 };
 
 /** The same in S3: the client's operations (components/promotion/storage/s3.ts) by the actions that the Service Authorization Reference names. */
@@ -160,7 +160,7 @@ export function beyond(
 /** Why an identity has a role that allows more than it calls. */
 export const reasons: Readonly<Record<string, string>> = {
   "roles/run.admin":
-    "a service is open to callers without an account, as the load balancer is one: Google names this role for it (Cloud Run docs, “Allowing public access”). The project has no worker pools and instances, and of jobs the fill's alone, which `artifacts fill --start` runs and looks at; `sshRoot` is no more than deploying, which decides what runs there",
+    "a service is open to callers without an account, as the load balancer is one: Google names this role for it (Cloud Run docs, “Allowing public access”). The project has no worker pools and instances, and of jobs the fill's alone, which `artifacts fill` runs, cancels and looks at; `sshRoot` is no more than deploying, which decides what runs there",
   "roles/compute.loadBalancerAdmin":
     "Google's own list for load balancers: which `use` permissions a call needs is not documented. The project has no machines, disks, networks and regional load balancers",
   "roles/certificatemanager.editor":

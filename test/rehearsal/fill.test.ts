@@ -1,7 +1,7 @@
 /**
  * New regions, filled outside of the deployment by the Cloud Run job that the program makes: a deployment leaves them, `artifacts fill --start` starts tasks
- * with the job's identity, some are killed and tried again while one region is slow, clients are sent to what is there by then, and the next deployment
- * finds nothing left.
+ * with the job's identity, what is withdrawn meanwhile stays away, some are killed and tried again while one region is slow, clients are sent to what is
+ * there by then, and the next deployment finds nothing left.
  */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -18,6 +18,8 @@ import { assertProduction, wantedOf } from "./production.ts";
 const slowMirror = "files-aws-us-west-2";
 const newMirrors = [slowMirror, "files-gcp-asia-east1", "images-asia-east1"];
 const newBucket = "rehearsal-artifacts-asia-east1";
+const slowly = (rate: number) => (method: string) =>
+  method === "PUT" ? ({ kind: "slow-request", rate } as const) : undefined;
 const inTaipei = { "x-rehearsal-client": "25.03,121.56" };
 
 describe("new regions that a job fills", function () {
@@ -31,7 +33,7 @@ describe("new regions that a job fills", function () {
     s3 = await startFaultyProxy(new URL(drill.cloud.endpoints.s3).host);
     drill.checkpoints = false;
     await drill.stage({ projects: [project] });
-    await promote(9, { "artifacts:fillAbove": 5 });
+    await promote((index) => index < 9, { "artifacts:fillAbove": 5 });
     await drill.run("pulumi up");
   });
   after(async () => {
@@ -39,14 +41,20 @@ describe("new regions that a job fills", function () {
     await s3.close();
   });
 
-  async function promote(releases: number, settings: Readonly<Record<string, unknown>>): Promise<void> {
-    const manifests = join(drill.folder, `manifests-${releases}`);
-    await writeProject(
-      manifests,
-      promoting(project, (index) => index < releases),
-    );
+  let changes = 0;
+  async function promote(
+    isPromoted: (index: number) => boolean,
+    settings: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    const manifests = join(drill.folder, `manifests-${changes++}`);
+    await writeProject(manifests, promoting(project, isPromoted));
     await drill.configure(manifests, settings);
   }
+  const regions = {
+    "artifacts:fillAbove": 5,
+    "artifacts:gcpRegions": ["us-central1", "europe-west1", "asia-east1"],
+    "artifacts:awsRegions": ["us-east-1", "us-west-2"],
+  };
 
   /** The mirror's host and bucket that a client near the new region is sent to. */
   async function sentTo(file: string): Promise<string> {
@@ -58,16 +66,12 @@ describe("new regions that a job fills", function () {
     assert.equal(status, 307, file);
     return new URL(headers.get("location")!).pathname.split("/")[1]!;
   }
-  const old = () => project.files[0]!.path;
+  const withdrawn = () => project.files[0]!.path;
+  const old = () => project.files[1]!.path;
   const added = () => project.files[9]!.path;
 
   it("the deployment makes them, brings what is new, and leaves the rest to the fill", async () => {
-    await promote(10, {
-      "artifacts:fillAbove": 5,
-      "artifacts:gcpRegions": ["us-central1", "europe-west1", "asia-east1"],
-      "artifacts:awsRegions": ["us-east-1", "us-west-2"],
-      "aws:endpoints": [{ s3: `http://${s3.host}` }],
-    });
+    await promote(() => true, { ...regions, "aws:endpoints": [{ s3: `http://${s3.host}` }] });
     const output = await drill.run("pulumi up");
     const left = output.matchAll(/left to `artifacts fill`: ([^\n]*)/g);
     const names = [...left].flatMap(([, mirrors = ""]) => mirrors.match(/(images|files)-[a-z0-9-]+/g) ?? []);
@@ -77,8 +81,27 @@ describe("new regions that a job fills", function () {
     assert.notEqual(await sentTo(old()), newBucket);
   });
 
+  it("what is withdrawn while the job runs it does not bring back: it ends before the deployment that removes it", async () => {
+    s3.inject(slowly(3_000));
+    await drill.guard(true);
+    try {
+      const { mirrors: started } = await fill<{ execution: { name: string } }>(`--start --mirror ${slowMirror}`);
+      const path = `/binaries/${project.name}/${withdrawn()}`;
+      while (!s3.seen.some(({ method, url }) => method === "PUT" && url.includes(path))) await setTimeout(50);
+      await promote((index) => index !== 0, { ...regions, "aws:endpoints": [{ s3: `http://${s3.host}` }] });
+      const { mirrors: cancelled } = await fill<{ mirror: string; execution: object }>("--cancel outdated");
+      assert.partialDeepStrictEqual(cancelled, [
+        { mirror: slowMirror, execution: { name: started[0]?.execution.name, state: "cancelled" } },
+      ]);
+      await drill.run("pulumi up");
+    } finally {
+      await drill.guard(false);
+    }
+  });
+
   it("the job fills them: three tasks are killed in a slow region and tried again", async () => {
-    s3.inject((method) => (method === "PUT" ? { kind: "slow-request", rate: 20_000 } : undefined));
+    s3.inject(slowly(20_000));
+    s3.seen.length = 0;
     await drill.guard(true);
     try {
       const { mirrors: started } = await fill<{ mirror: string; execution: { name: string } }>("--start");
@@ -102,7 +125,7 @@ describe("new regions that a job fills", function () {
   });
 
   it("they are complete and equal, and the next deployment finds nothing left", async () => {
-    const wanted = wantedOf([promoting(project, () => true)]);
+    const wanted = wantedOf([promoting(project, (index) => index !== 0)]);
     await assertProduction(drill, wanted, { images: 3, files: 5 });
     const output = await drill.run("pulumi up");
     assert.doesNotMatch(output, /left to `artifacts fill`/);

@@ -29,6 +29,10 @@ export interface RunJobs {
   readonly executions: Map<string, Execution[]>;
   /** Answers what starts an execution with this status in place of doing it; undefined: does it. */
   refuse: number | undefined;
+  /** Answers the next reads so: with a status, 0 by breaking the connection. */
+  readonly disturbances: number[];
+  /** What was cancelled, `region name` each; it ends at once. */
+  readonly cancelled: string[];
 }
 
 /** Starts the API. @param regions that have the job. */
@@ -44,10 +48,18 @@ export async function startRunJobs(regions: readonly string[], tasks: number): P
       /^\/v2\/(projects\/some-project\/locations\/([^/]+)\/jobs\/artifacts-fill)(.*)$/.exec(pathname) ?? [];
     const all = executions.get(region);
     if (all === undefined) return fail(404);
-    const name = /^\/executions\/(.+)$/.exec(rest)?.[1];
+    const disturbance = request.method === "GET" ? jobs.disturbances.shift() : undefined;
+    if (disturbance === 0) return void request.socket.destroy();
+    if (disturbance !== undefined) return fail(disturbance);
+    const [, name, verb] = /^\/executions\/([^:]+)(:cancel)?$/.exec(rest) ?? [];
     if (name !== undefined) {
       const found = all.find((one) => one.name.endsWith(`/${name}`));
-      return found === undefined ? fail(404) : reply(200, found);
+      if (found === undefined) return fail(404);
+      if (verb === undefined) return reply(200, found);
+      if (request.method !== "POST") return fail(404);
+      jobs.cancelled.push(`${region} ${name}`);
+      Object.assign(found, { completionTime: new Date().toISOString(), runningCount: 0, cancelledCount: tasks });
+      return reply(200, { name: "projects/some-project/locations/x/operations/z", metadata: found });
     }
     if (rest === "/executions") return reply(200, { executions: all });
     if (rest !== ":run" || request.method !== "POST") return fail(404);
@@ -67,6 +79,6 @@ export async function startRunJobs(regions: readonly string[], tasks: number): P
     reply(200, { name: "projects/some-project/locations/x/operations/y", metadata: execution });
   };
   const { url } = await serveOnLoopback((request, response) => void answer(request, response));
-  const jobs: RunJobs = { endpoint: `${url}/v2/`, executions, refuse: undefined };
+  const jobs: RunJobs = { endpoint: `${url}/v2/`, executions, refuse: undefined, disturbances: [], cancelled: [] };
   return jobs;
 }

@@ -11,7 +11,6 @@ const root = join(import.meta.dirname, "../..");
 const untested = [
   "gcloud auth application-default login",
   "gcloud run services update-traffic",
-  "gcloud run jobs executions cancel",
   "gcloud artifacts docker images delete",
   "gcloud storage rm",
 ];

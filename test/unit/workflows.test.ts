@@ -12,6 +12,7 @@ interface Step {
   readonly id?: string;
   readonly name?: string;
   readonly if?: string;
+  readonly "continue-on-error"?: boolean;
   readonly uses?: string;
   readonly run?: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -196,15 +197,19 @@ describe("workflows", () => {
   it("what a deploy leaves to a fill is started after it, also when a promotion failed, with the archive that was checked", () => {
     const steps = workflows.get("deploy")?.jobs["deploy"]?.steps ?? [];
     const at = (is: (script: string) => boolean) => steps.findIndex(({ run = "" }) => is(run));
-    const [deploy, fill, alert] = [
+    const [cancel, deploy, fill, alert] = [
+      at((script) => script.includes("fill --cancel outdated")),
       at((script) => script.includes("up --stack prod")),
       at((script) => script.includes("fill --start")),
       at((script) => script.startsWith("gcloud logging write artifacts ")),
     ] as const;
+    assert.ok(0 <= cancel && cancel < deploy, "no task brings back what the deploy removes");
+    assert.equal(steps[cancel]?.["continue-on-error"], true, "and no withdrawal waits for Cloud Run");
     assert.ok(deploy < fill && fill < alert, "and a start that fails is told");
     assert.match(steps[fill]?.if ?? "", /^\$\{\{ !cancelled\(\) && steps\.deploy\.outcome != 'skipped' \}\}$/);
     assert.equal(steps[deploy]?.id, "deploy");
-    assert.match(steps[fill]?.run ?? "", /--archive redirector\/dist\/fill\.tar\.gz$/);
+    assert.match(steps[fill]?.run ?? "", /--archive redirector\/dist\/fill\.tar\.gz \|\| code=\$\?$/m);
+    for (const step of [cancel, fill]) assert.match(steps[step]?.run ?? "", /^exit "\$code"$/m);
     for (const step of [deploy, fill])
       assert.match(
         steps[step]?.env?.["ARTIFACTS_REGISTRY_QUOTA"] ?? "",
@@ -213,8 +218,20 @@ describe("workflows", () => {
   });
 
   it("no output is a command to the runner", () => {
+    // Everything that shows names of manifests: files, and commands of this repository but for those that know no manifest or write files only.
+    const showing =
+      /^ *(cat (?!.*>&2)|node \S*artifacts\.mjs (?!(?:workflow-settings|engine-install|build-fill|keep-build|graph-record)\b)(?!.*(?: > | --output )|preview-report)).*$/gm;
+    const shown = steps().filter(([, { run = "" }]) => run.match(showing) !== null);
+    assert.deepEqual(shown.map(([job, { name }]) => `${job}: ${name}`).sort(), [
+      "deploy.deploy: Cancel the fills that would bring back what it removes",
+      "deploy.deploy: Deploy",
+      "deploy.deploy: Start the fills that it left",
+      "drift.compare: Compare",
+      "preview.preview: Preview",
+      "promote.promote: Promote",
+    ]);
     for (const [name, { run = "" }] of steps()) {
-      for (const printed of run.matchAll(/^(cat |node .* engine-run ).*$/gm)) {
+      for (const printed of run.matchAll(showing)) {
         const before = run.slice(0, printed.index);
         const after = run.slice(printed.index);
         assert.match(

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import type { Resource, Values } from "../inventory.ts";
+import type { Child } from "../processes.ts";
 import { TaskIdentity, type TaskRights } from "../task-identity.ts";
 import { object, objects, text, texts } from "../values.ts";
 import type { Behaviour, CloudParts } from "./behaviour.ts";
@@ -17,7 +18,10 @@ export interface JobOverrides {
   readonly containerOverrides?: readonly { readonly args?: readonly string[]; readonly env?: readonly Values[] }[];
 }
 
-type TaskState = "running" | "succeeded" | "failed";
+type TaskState = "running" | "succeeded" | "failed" | "cancelled";
+
+/** Milliseconds between SIGTERM and SIGKILL of a task that is cancelled (container runtime contract, "Job execution shutdown"). */
+const cancelGrace = 10_000;
 
 interface Execution {
   readonly name: string;
@@ -25,7 +29,10 @@ interface Execution {
   readonly created: string;
   readonly container: Values;
   readonly tasks: TaskState[];
+  /** The attempts that run. */
+  readonly children: Set<Child>;
   retried: number;
+  isCancelled: boolean;
   completed: string | undefined;
 }
 
@@ -88,6 +95,10 @@ export class CloudRunJobs {
         const all = [...this.#executions.values()].filter(({ name }) => name.startsWith(`${job}/`));
         return { executions: all.reverse().map(described) };
       }
+      case "POST execution:cancel": {
+        const found = this.#executions.get(`${job}${execution}`);
+        return found && operation(this.#cancel(found));
+      }
       case "GET execution": {
         const found = this.#executions.get(`${job}${execution}`);
         return found && described(found);
@@ -101,6 +112,15 @@ export class CloudRunJobs {
   async close(): Promise<void> {
     this.#isClosing = true;
     await Promise.all([...this.#identities].map((identity) => identity.close()));
+  }
+
+  /** Tasks that run are stopped, and none is tried again: they are cancelled. Of one that has ended nothing changes. */
+  #cancel(execution: Execution): Execution {
+    if (execution.completed === undefined && !execution.isCancelled) {
+      execution.isCancelled = true;
+      for (const child of execution.children) void this.#parts.processes.stop(child, cancelGrace);
+    }
+    return execution;
   }
 
   async #run(job: Resource, { taskCount, containerOverrides = [] }: JobOverrides): Promise<Execution> {
@@ -118,7 +138,9 @@ export class CloudRunJobs {
         envs: [...objects(container["envs"]), ...(override.env ?? [])],
       },
       tasks: new Array<TaskState>(taskCount ?? Number(template["taskCount"] ?? 1)).fill("running"),
+      children: new Set(),
       retried: 0,
+      isCancelled: false,
       completed: undefined,
     };
     const dir = join(this.#parts.dir, "executions", short);
@@ -158,7 +180,7 @@ export class CloudRunJobs {
     const retries = Number(object(object(job.inputs["template"])["template"])["maxRetries"] ?? 3);
     const short = execution.name.slice(execution.name.lastIndexOf("/") + 1);
     const [location, name] = [text(job.inputs, "location"), text(job.inputs, "name")];
-    for (let attempt = 0; attempt <= retries && !this.#isClosing; attempt++) {
+    for (let attempt = 0; attempt <= retries && !this.#isClosing && !execution.isCancelled; attempt++) {
       if (attempt > 0) execution.retried++;
       // Each attempt has the file system of a new container.
       const home = join(dir, `${task}-${attempt}`);
@@ -182,11 +204,15 @@ export class CloudRunJobs {
           CLOUD_RUN_TASK_COUNT: String(tasks.length),
         },
       });
-      if ((await child.ended) !== "ended with exit code 0") continue;
+      execution.children.add(child);
+      if (execution.isCancelled) void this.#parts.processes.stop(child, cancelGrace);
+      const end = await child.ended;
+      execution.children.delete(child);
+      if (end !== "ended with exit code 0") continue;
       tasks[task] = "succeeded";
       return;
     }
-    tasks[task] = "failed";
+    tasks[task] = execution.isCancelled ? "cancelled" : "failed";
   }
 
   /** Copies the buckets that the container mounts. @returns the folders by the paths at which they are mounted. */
@@ -239,18 +265,19 @@ function operation(execution: Execution): object {
 }
 
 /** An execution in the form of the API, which leaves out counts that are zero. */
-function described({ name, job, created, container, tasks, retried, completed }: Execution): object {
+function described({ name, job, created, container, tasks, retried, isCancelled, completed }: Execution): object {
   const count = (state: TaskState): number => tasks.filter((one) => one === state).length;
   const counts = {
     runningCount: count("running"),
     succeededCount: count("succeeded"),
     failedCount: count("failed"),
+    cancelledCount: count("cancelled"),
     retriedCount: retried,
   };
   const state =
     completed === undefined
       ? "CONDITION_RECONCILING"
-      : counts.failedCount > 0
+      : counts.failedCount + counts.cancelledCount > 0
         ? "CONDITION_FAILED"
         : "CONDITION_SUCCEEDED";
   return {
@@ -262,7 +289,7 @@ function described({ name, job, created, container, tasks, retried, completed }:
     taskCount: tasks.length,
     parallelism: tasks.length,
     ...Object.fromEntries(Object.entries(counts).filter(([, value]) => value > 0)),
-    conditions: [{ type: "Completed", state }],
+    conditions: [{ type: "Completed", state, ...(isCancelled && { executionReason: "CANCELLED" }) }],
     template: {
       containers: [{ command: texts(container["commands"]), args: texts(container["args"]) }],
       serviceAccount: object(object(job.inputs["template"])["template"])["serviceAccount"],

@@ -9,7 +9,7 @@ import { CommandError } from "../../../components/commands/command.ts";
 import { runFillJob } from "../../../components/commands/fill-executions.ts";
 import { FillLog } from "../../../components/commands/fill-log.ts";
 import { movedSince } from "../../../components/commands/fill-mirror.ts";
-import { fillOrderOf, readFillOrder } from "../../../components/commands/fill-order.ts";
+import { fillOrderOf, linesWithdrawn, readFillOrder } from "../../../components/commands/fill-order.ts";
 import { whyNoJob } from "../../../components/commands/fill-start.ts";
 import type { FilesRequest, ImagesRequest } from "../../../components/promotion/run/request.ts";
 import { parseStackConfig } from "../../../components/stack/config.ts";
@@ -124,6 +124,29 @@ it("the order to fill a mirror has what concerns it, survives JSON, and nothing 
   for (const text of ["", "{", "null", "{}", '{"fillOrder": 2}']) {
     assert.throws(() => readFillOrder(text, "order.json"), CommandError, text);
   }
+});
+
+it("what was withdrawn since an order: lines that are gone, moved, or in another folder; what was added is no matter", () => {
+  const order = (files: string, more: Partial<FilesRequest> = {}, images = "app:v1 sha256:a\n") =>
+    fillOrderOf(
+      {
+        images: [{ project: "p", prefix: "p", images, mirrors: [{ name: "m", repository: "r" }], layerMirrors: [] }],
+        files: [{ project: "p", prefix: "p", files, mirrors: [{ name: "m" }], ...more }],
+      } as unknown as Parameters<typeof fillOrderOf>[0],
+      "m",
+      new Set(),
+    );
+  const before = order("a sha256:1\nb sha256:2\n");
+  for (const [now, withdrawn] of [
+    [before, 0],
+    [order("a sha256:1\nb sha256:2\nc sha256:3\n"), 0],
+    [order("a sha256:1\n"), 1],
+    [order("a sha256:1\nb sha256:3\n"), 1],
+    [order("a sha256:1\nb sha256:2\n", { prefix: "q" }), 2],
+    [order("a sha256:1\nb sha256:2\n", {}, "app:v1 sha256:b\n"), 1],
+    [{ ...before, files: [] }, 2],
+  ] as const)
+    assert.equal(linesWithdrawn(before, now), withdrawn);
 });
 
 it("--order writes what a task needs of one mirror", async () => {

@@ -72,7 +72,17 @@ describe("status", () => {
   it("what a job fills, or has filled since, is as planned; what none fills, one that failed or one of before is not", () => {
     const left = { incomplete: { eu: "+ app:v1 sha256:a\n+ app:v2 sha256:b\n" }, filling: "eu" };
     const status = promotionStatus(exported(promotion("Images", "a", { outputs: left })), "s.json", []);
-    const none = { region: "eu", name: "e", mirror: "eu", tasks: 1, running: 0, succeeded: 0, failed: 0, retried: 0 };
+    const none = {
+      region: "eu",
+      name: "e",
+      mirror: "eu",
+      order: "",
+      tasks: 1,
+      running: 0,
+      succeeded: 0,
+      failed: 0,
+      retried: 0,
+    };
     const fills = (state: FillExecution["state"], until?: string) =>
       fillsOf(status, new Map([["eu", { ...none, state, since: "2026-11-28T00:00:00Z", until, log: "" }]]));
     for (const [told, planned] of [
@@ -88,6 +98,15 @@ describe("status", () => {
         !planned,
       );
     }
+    const [byHand] = nextCommands(
+      status,
+      "prod",
+      fillsOf(status, new Map(), () => "its keys are elsewhere"),
+    );
+    assert.equal(
+      byHand,
+      "npx artifacts fill --stack prod --mirror eu: no job can, its keys are elsewhere; then pulumi up --stack prod",
+    );
     const later = promotion("Images", "b", { outputs: left, modified: "2026-11-29T03:00:00Z" });
     const both = promotionStatus(exported(promotion("Images", "a", { outputs: left }), later), "s.json", []);
     const between = { ...none, since: modified, until: "2026-11-29T02:00:00Z", log: "" };
