@@ -46,14 +46,17 @@ export interface Published {
   readonly proof?: ProofSigner | undefined;
 }
 
+/** A project's lines of the listing and of the platform lines. */
+export interface EntryLines {
+  readonly lines: string;
+  readonly platforms: string;
+}
+
 /** One project's part of the catalogue. */
-export interface ProjectEntry {
+export interface ProjectEntry extends EntryLines {
   readonly name: string;
   /** Undefined if the project has nothing in production. */
   readonly index: IndexEntry | undefined;
-  /** The project's lines of the listing and of the platform lines. */
-  readonly lines: string;
-  readonly platforms: string;
   /** What redirectors know of the project; undefined if it has nothing in production. */
   readonly presence: Pick<ProjectPresence, "sha256"> | undefined;
   /** Names of the mirrors that hold all of it; undefined: those that the presence index has. */
@@ -144,19 +147,30 @@ export function composeEntry(
       images: document.images.map(({ details: _, ...image }) => image),
       ...(releases.length > 0 && { files: filesSummary(prefix, releases) }),
     },
-    lines: [
-      ...images.flatMap(({ repository, versions }) =>
-        versions.map(({ digest, tags }) => imageListingLine(name, repository, digest, tags)),
-      ),
-      ...releases.flatMap(({ paths }) => paths.map(({ path, sha256 }) => fileListingLine(name, path, sha256))),
-    ].join(""),
-    platforms: images
-      .flatMap(({ repository, versions }) => versions.map((version) => platformsLine(name, repository, version)))
-      .join(""),
+    ...linesOf(name, images, ofReleases),
     presence,
     heldBy: known.heldBy,
     filling: known.filling,
     documents,
+  };
+}
+
+/** A project's lines of the listing and of the platform lines, from its details in their order. */
+export function linesOf(
+  name: string,
+  images: readonly Pick<ImageDetails, "repository" | "versions">[],
+  releases: readonly Pick<ReleaseDetails, "files">[],
+): EntryLines {
+  return {
+    lines: [
+      ...images.flatMap(({ repository, versions }) =>
+        versions.map(({ digest, tags }) => imageListingLine(name, repository, digest, tags)),
+      ),
+      ...releases.flatMap(({ files }) => files.map(({ path, sha256 }) => fileListingLine(name, path, sha256))),
+    ].join(""),
+    platforms: images
+      .flatMap(({ repository, versions }) => versions.map((version) => platformsLine(name, repository, version)))
+      .join(""),
   };
 }
 

@@ -198,6 +198,13 @@ const projectDocument = z
 const index = z
   .object({
     schemaVersion: version,
+    revision: z
+      .int()
+      .min(0)
+      .optional()
+      .describe(
+        "Grows with each change of what the catalogue lists: of two mirrors, the one with the higher number is newer",
+      ),
     projects: z.array(
       z.object({
         ...project,

@@ -30,11 +30,28 @@ export function projectBits(project: string): string {
  * @param folderOf the folder that all files of a project are in, ending with a slash.
  */
 export function divideLines(bits: string, blocks: Blocks, folderOf: (project: string) => string): PartsByBits {
-  const units = [...blocks]
+  return new Map(divide(bits, unitsOf(blocks), folderOf));
+}
+
+/** The lines whose hash begins with `bits`, in the order in which {@link divideLines} has them in a part. */
+export function linesWithin(bits: string, blocks: Blocks, folderOf: (project: string) => string): string {
+  const isWithin = (unit: Unit): boolean => areAlike(unit.bits, bits);
+  let units = unitsOf(blocks).filter(isWithin);
+  for (const length of [bitsOfHash, 2 * bitsOfHash])
+    if (bits.length > length) units = units.flatMap((unit) => divideUnit(unit, length, folderOf)).filter(isWithin);
+  return units.map(({ text }) => text).join("");
+}
+
+/** Whether one begins with the other: whether a part may have lines of what has these bits. */
+export function areAlike(one: string, other: string): boolean {
+  return one.startsWith(other) || other.startsWith(one);
+}
+
+function unitsOf(blocks: Blocks): Unit[] {
+  return [...blocks]
     .filter(([, text]) => text !== "")
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([project, text]): Unit => ({ bits: projectBits(project), text, project }));
-  return new Map(divide(bits, units, folderOf));
 }
 
 /** Joins the lines of parts, by project. */

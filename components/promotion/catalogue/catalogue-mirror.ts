@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
 import { catalogueFolder } from "../../../redirector/object-paths.ts";
 import { presenceIndexKey } from "../../../redirector/presence-format.ts";
-import { type CatalogueIndex, type ListingDocument, readDocument } from "../../catalogue/formats.ts";
+import { type CatalogueIndex, type ListingDocument, readDocument, schemaVersion } from "../../catalogue/formats.ts";
 import { indexKey, isLasting, listingKey } from "../../catalogue/layout.ts";
 import { readAll } from "../blobs/fan-out.ts";
 import { type Bucket, BucketAbsent, type ObjectHeaders } from "../storage/bucket.ts";
+
+/** A newer version of this program wrote the catalogue. */
+export class NewerCatalogue extends Error {}
 
 /** The catalogue in one file mirror. Lists the mirror once and then tracks its own writes and removals. */
 export class CatalogueMirror {
@@ -38,10 +41,36 @@ export class CatalogueMirror {
     return (await this.#list()).has(key);
   }
 
-  /** The index in this mirror. Read once, because every project is compared with it. */
+  /**
+   * The index in this mirror; undefined if there is none, or a damaged one. Read once, because every project is compared with it. A mirror that does not
+   * exist has none.
+   * @throws {@link NewerCatalogue}, or if it cannot be read.
+   */
   index(): Promise<CatalogueIndex | undefined> {
-    this.#index ??= this.read(indexKey).then((bytes) => readDocument("index", String(bytes ?? "")));
+    this.#index ??= this.#readIndex().catch((error: unknown) => {
+      this.#index = undefined;
+      throw error;
+    });
     return this.#index;
+  }
+
+  async #readIndex(): Promise<CatalogueIndex | undefined> {
+    try {
+      const text = String((await this.read(indexKey)) ?? "");
+      const index = readDocument("index", text);
+      if (index === undefined && versionOf(text) > schemaVersion)
+        throw new NewerCatalogue(`${this.url}/${indexKey} is of a newer version of this program: update this program`);
+      return index;
+    } catch (error) {
+      if (error instanceof BucketAbsent) return undefined;
+      throw error;
+    }
+  }
+
+  /** Writes the index unless the mirror already has it. */
+  async writeIndex(index: CatalogueIndex, bytes: Uint8Array): Promise<void> {
+    await this.write(indexKey, bytes);
+    this.#index = Promise.resolve(index);
   }
 
   /** The names of the parts of all lines in this mirror. Read once, as the index is. */
@@ -75,6 +104,11 @@ export class CatalogueMirror {
     if (key === listingKey) this.#listing = undefined;
   }
 
+  /** An object is damaged: it counts as absent, so that the next write replaces it. */
+  async discard(key: string): Promise<void> {
+    (await this.#list()).delete(key);
+  }
+
   /** Removes an object if it exists. A bucket that does not exist holds nothing. */
   async remove(key: string): Promise<void> {
     try {
@@ -101,6 +135,16 @@ export class CatalogueMirror {
     const objects = new Map<string, string | undefined>();
     for await (const { key, sha256 } of this.#bucket.list(catalogueFolder, this.#signal)) objects.set(key, sha256);
     return objects;
+  }
+}
+
+/** The version of the format in which a document is written; 0 if it is none. */
+function versionOf(text: string): number {
+  try {
+    const { schemaVersion: of } = JSON.parse(text) as { schemaVersion?: unknown };
+    return typeof of === "number" ? of : 0;
+  } catch {
+    return 0;
   }
 }
 

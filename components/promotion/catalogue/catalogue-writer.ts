@@ -15,6 +15,7 @@ import { type CachedEntry, noCachedEntry, readCachedEntry } from "./cached-entry
 import { CatalogueMirror } from "./catalogue-mirror.ts";
 import { checkEntry } from "./check-entry.ts";
 import { describeEntry } from "./describe-entry.ts";
+import { newestFirst } from "./newest-first.ts";
 import type { EntryOutcome, EntryRequest, UnlistRequest } from "./request.ts";
 import { SharedDocuments } from "./shared-documents.ts";
 import { type UnlistedEntry, unlistLines } from "./unlist-lines.ts";
@@ -148,13 +149,13 @@ function cached<Value>(values: Map<string, Value>, key: string, make: () => Valu
   return value;
 }
 
-/** Reads the entry from the first mirror that has it, so that a mirror's loss does not mean describing every digest again. */
+/** Reads the entry from the newest mirror that has it, so that a mirror's loss does not mean describing every digest again. */
 async function findCachedEntry(
   project: string,
   mirrors: readonly CatalogueMirror[],
   signal: AbortSignal,
 ): Promise<CachedEntry> {
-  for (const mirror of mirrors) {
+  for (const mirror of await newestFirst(mirrors)) {
     try {
       const cached = await readCachedEntry(mirror, project);
       if (cached.documents.size > 0) return cached;
@@ -166,14 +167,14 @@ async function findCachedEntry(
   return noCachedEntry;
 }
 
-/** Unlists in the first mirror that has the whole entry. Throws if no mirror has it and one could not be read. */
+/** Unlists in the newest mirror that has the whole entry. Throws if no mirror has it and one could not be read. */
 async function unlistInFirst(
   request: UnlistRequest,
   mirrors: readonly CatalogueMirror[],
   signal: AbortSignal,
 ): Promise<UnlistedEntry | undefined> {
   let failure: unknown;
-  for (const mirror of mirrors) {
+  for (const mirror of await newestFirst(mirrors)) {
     try {
       const found = await unlistLines(mirror, request);
       if (found !== undefined) return found;

@@ -1,6 +1,6 @@
 import type { ListingDocument } from "../../catalogue/formats.ts";
 import { type LineKind, partKey } from "../../catalogue/layout.ts";
-import { divideLines, fitsPart, joinParts, lengthOf, projectBits } from "../../catalogue/listing-parts.ts";
+import { areAlike, divideLines, fitsPart, joinParts, lengthOf, projectBits } from "../../catalogue/listing-parts.ts";
 
 /**
  * The lines of all projects in parts (see ../../catalogue/listing-parts.ts). A change reads the parts that the project is in, and names those that it
@@ -8,16 +8,26 @@ import { divideLines, fitsPart, joinParts, lengthOf, projectBits } from "../../c
  */
 export class DividedLines {
   readonly #kind: LineKind;
-  readonly #read: (key: string) => Promise<string>;
+  readonly #read: (key: string) => Promise<string | undefined>;
+  readonly #remake: (bits: string, lost: string) => Promise<string>;
   /** Keys by the bits that the hashes of their lines begin with. */
   readonly #parts: Map<string, string>;
   /** Texts of parts that were read or made, by key. */
-  readonly #texts = new Map<string, Promise<string>>();
+  readonly #texts = new Map<string, Promise<string | undefined>>();
 
-  /** @param read reads a part's text. */
-  constructor(kind: LineKind, parts: ListingDocument[LineKind], read: (key: string) => Promise<string>) {
+  /**
+   * @param read reads a part's text; undefined: it is lost.
+   * @param remake makes the lines anew of which the hashes begin with these bits; `lost` is the key of the part that had them.
+   */
+  constructor(
+    kind: LineKind,
+    parts: ListingDocument[LineKind],
+    read: (key: string) => Promise<string | undefined>,
+    remake: (bits: string, lost: string) => Promise<string>,
+  ) {
     this.#kind = kind;
     this.#read = read;
+    this.#remake = remake;
     this.#parts = new Map(parts.map(({ bits, part }) => [bits, part]));
   }
 
@@ -27,11 +37,16 @@ export class DividedLines {
   }
 
   /** The text of a part. */
-  textOf(key: string): Promise<string> {
-    const text = this.#texts.get(key) ?? this.#read(key);
-    this.#texts.set(key, text);
-    text.catch(() => this.#texts.delete(key));
+  async textOf(key: string): Promise<string> {
+    const text = await this.#storedText(key);
+    if (text === undefined) throw new Error(`${key} is lost`);
     return text;
+  }
+
+  /** Makes parts anew that are lost, before they are named. What cannot be read or made anew stays. @param isLacking whether a part has to be written. */
+  async mend(isLacking: (part: string) => Promise<boolean>): Promise<void> {
+    for (const [bits, part] of [...this.#parts])
+      if (await isLacking(part)) await this.#textAt(bits).catch(() => undefined); // writing it reports the error
   }
 
   /**
@@ -41,7 +56,7 @@ export class DividedLines {
    */
   async replace(project: string, lines: string, folderOf: (project: string) => string): Promise<string> {
     const own = projectBits(project);
-    const inside = [...this.#parts.keys()].filter((bits) => own.startsWith(bits) || bits.startsWith(own));
+    const inside = [...this.#parts.keys()].filter((bits) => areAlike(bits, own));
     const blocks = await this.#blocksOf(inside);
     const before = blocks.get(project) ?? "";
     if (lines === before) return before;
@@ -90,7 +105,29 @@ export class DividedLines {
   }
 
   async #blocksOf(all: readonly string[]): Promise<Map<string, string>> {
-    const keys = [...all].sort().map((bits) => this.#parts.get(bits)!);
-    return joinParts(await Promise.all(keys.map((key) => this.textOf(key))));
+    return joinParts(await Promise.all([...all].sort().map((bits) => this.#textAt(bits))));
+  }
+
+  /** The lines of a part. One that is lost is made anew, and may have other lines then: nothing of it is known but its bits. */
+  async #textAt(bits: string): Promise<string> {
+    const key = this.#parts.get(bits)!;
+    const stored = await this.#storedText(key);
+    if (stored !== undefined) return stored;
+    const text = await this.#remake(bits, key);
+    const remade = partKey(this.#kind, text);
+    this.#texts.delete(key);
+    if (text === "") this.#parts.delete(bits);
+    else {
+      this.#texts.set(remade, Promise.resolve(text));
+      this.#parts.set(bits, remade);
+    }
+    return text;
+  }
+
+  #storedText(key: string): Promise<string | undefined> {
+    const text = this.#texts.get(key) ?? this.#read(key);
+    this.#texts.set(key, text);
+    text.catch(() => this.#texts.delete(key));
+    return text;
   }
 }

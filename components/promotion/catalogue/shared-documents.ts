@@ -1,17 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type PresenceIndex, presenceIndexKey, readPresenceIndex } from "../../../redirector/presence-format.ts";
+import { type PresenceIndex, presenceIndexKey } from "../../../redirector/presence-format.ts";
 import type { ProjectEntry } from "../../catalogue/entry.ts";
 import {
   type CatalogueIndex,
   type ListingDocument,
   type RecentDocument,
   type RecentPromotion,
-  readDocument,
   schemaVersion,
 } from "../../catalogue/formats.ts";
 import { emptyIndex, replaceEntry } from "../../catalogue/index-document.ts";
 import {
-  indexKey,
   type LineKind,
   listingKey,
   partFolders,
@@ -20,15 +18,18 @@ import {
   undividedKeys,
   writeDocument,
 } from "../../catalogue/layout.ts";
-import { packListing, unpackListing } from "../../catalogue/listing.ts";
-import { joinParts } from "../../catalogue/listing-parts.ts";
+import { packListing } from "../../catalogue/listing.ts";
+import { areAlike, linesWithin, projectBits } from "../../catalogue/listing-parts.ts";
 import { emptyPresence, replacePresence } from "../../catalogue/presence.ts";
-import { BucketAbsent } from "../storage/bucket.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
 import { DividedLines } from "./divided-lines.ts";
+import { readEntryLines } from "./entry-lines.ts";
 import { inAll } from "./in-all.ts";
+import { newestFirst } from "./newest-first.ts";
+import { readPresent } from "./present-documents.ts";
 import { noRecent, promotionBetween, withPromotions } from "./recent-document.ts";
 import { recentFeed } from "./recent-feed.ts";
+import { readPart } from "./stored-part.ts";
 
 /** One project's part of the documents that all projects share. */
 export interface EntryChange {
@@ -64,6 +65,8 @@ export class SharedDocuments {
   readonly #before = new Map<string, string>();
   readonly #promoted = new Map<string, RecentPromotion>();
   #presence: PresenceIndex = emptyPresence;
+  /** What was listed when the index got its revision. */
+  #content = "";
   #loaded: Promise<void> | undefined;
   #waiting: { readonly change: EntryChange; readonly done: (result: Promise<Failures>) => void }[] = [];
   #writing = false;
@@ -116,7 +119,10 @@ export class SharedDocuments {
     }
     const recent = withPromotions(this.#recent, [...this.#promoted.values()]);
     const history = historyIn(recent, changes.find(({ host }) => host !== undefined)?.host);
-    const index = Buffer.from(writeDocument(this.#index));
+    for (const kind of kinds) await this.#lines[kind].mend((part) => isLacking(part, mirrors));
+    this.#countChange();
+    const index = this.#index;
+    const indexBytes = Buffer.from(writeDocument(index));
     const presence = Buffer.from(writeDocument(this.#presence));
     const parts = this.#parts();
     const listing = Buffer.from(writeDocument({ schemaVersion, ...parts } satisfies ListingDocument));
@@ -125,6 +131,7 @@ export class SharedDocuments {
     await Promise.all(
       mirrors.map(async (mirror) => {
         try {
+          await this.#assertOlder(mirror);
           // First, so that redirectors learn of a removal as early as they can.
           await mirror.write(presenceIndexKey, presence);
           for (const kind of kinds)
@@ -134,7 +141,7 @@ export class SharedDocuments {
           await mirror.write(listingKey, listing);
           for (const [key, bytes] of history) await mirror.write(key, bytes);
           // The index comes last: what it refers to exists by then.
-          await mirror.write(indexKey, index);
+          await mirror.writeIndex(index, indexBytes);
           await this.#tidy(mirror, parts);
         } catch (error) {
           this.#signal.throwIfAborted();
@@ -150,7 +157,8 @@ export class SharedDocuments {
     const all = replaceEntry(this.#index, name, index);
     const replaced = await this.#replace("listing", name, lines, all);
     await this.#replace("platforms", name, platforms, all);
-    this.#remember(name, replaced, lines);
+    // Of lines that were lost nothing is known: to say that all of them were added now would be wrong.
+    if (replaced !== "" || !isListed(this.#index, name)) this.#remember(name, replaced, lines);
     this.#presence = replacePresence(this.#presence, name, presence, heldBy && { mirrors: heldBy, filling });
     this.#index = all;
   }
@@ -161,6 +169,25 @@ export class SharedDocuments {
 
   #parts(): Record<LineKind, ListingDocument[LineKind]> {
     return { listing: this.#lines.listing.parts, platforms: this.#lines.platforms.parts };
+  }
+
+  /** Counts a change of what the catalogue lists, so that a mirror that misses it is known to be older. */
+  #countChange(): void {
+    const content = this.#contentNow();
+    if (content === this.#content) return;
+    this.#content = content;
+    this.#index = { schemaVersion, revision: (this.#index.revision ?? 0) + 1, projects: this.#index.projects };
+  }
+
+  #contentNow(): string {
+    return writeDocument([this.#index.projects, this.#parts(), this.#presence]);
+  }
+
+  /** A mirror that could not be read when the run began may have what the others miss. @throws if it has. */
+  async #assertOlder(mirror: CatalogueMirror): Promise<void> {
+    const { revision = 0 } = (await mirror.index()) ?? {};
+    if (revision > (this.#index.revision ?? 0))
+      throw new Error("it has newer documents than those with which this run began: the next run begins with them");
   }
 
   /** Compresses each part once for all mirrors that lack it. */
@@ -206,94 +233,62 @@ export class SharedDocuments {
     return this.#loaded;
   }
 
-  /**
-   * Reads the documents from the first mirror that has them. A new mirror is empty. Where none has lines, an operator has removed them, for each entry to be
-   * written again: until then redirectors and readers of the index keep what they know of all projects.
-   */
   async #read(mirrors: readonly CatalogueMirror[]): Promise<void> {
-    if (!(await this.#readFirst(mirrors, true))) await this.#readFirst(mirrors, false);
-  }
-
-  /** Whether a mirror has them. @param lines whether it has to have the lines. */
-  async #readFirst(mirrors: readonly CatalogueMirror[], lines: boolean): Promise<boolean> {
-    for (const mirror of mirrors) {
-      let [index, listing, recent, presence]: (Buffer | undefined)[] = [];
-      let undivided: Blocks | undefined;
-      try {
-        [index, listing, recent, presence] = await Promise.all(
-          [indexKey, listingKey, recentKey, presenceIndexKey].map((key) => mirror.read(key)),
-        );
-        if (listing === undefined) undivided = await readUndivided(mirror);
-      } catch (error) {
-        if (error instanceof BucketAbsent) continue;
-        throw error;
-      }
-      if (index === undefined || (lines && listing === undefined && undivided === undefined)) continue;
-      const document = readDocument("index", index.toString());
-      const named =
-        listing === undefined ? { listing: [], platforms: [] } : readDocument("listing", listing.toString());
-      if (document === undefined) throw damaged(mirror, indexKey);
-      if (named === undefined) throw damaged(mirror, listingKey);
-      this.#index = document;
-      this.#lines = this.#divided(named, mirrors);
-      this.#named = new Set(kinds.flatMap((kind) => named[kind].map(({ part }) => part)));
+    const { index, parts, undivided, recent, presence } = await readPresent(mirrors);
+    this.#index = index;
+    this.#lines = this.#divided(parts, mirrors);
+    this.#named = new Set(kinds.flatMap((kind) => parts[kind].map(({ part }) => part)));
+    this.#recent = recent;
+    this.#presence = presence;
+    if (undivided === "lost") await this.#remakeAll(mirrors);
+    else
       for (const kind of kinds)
         for (const [project, lines] of undivided?.[kind] ?? []) await this.#replace(kind, project, lines);
-      // Without it, or damaged, the history begins anew: nothing depends on it.
-      this.#recent = (recent && readDocument("recent", recent.toString())) ?? noRecent;
-      this.#presence = presenceIn(presence);
-      return true;
+    this.#content = this.#contentNow();
+  }
+
+  /** Makes the lines of all projects anew. Those of which no mirror has the whole entry have none until they are written again. */
+  async #remakeAll(mirrors: readonly CatalogueMirror[]): Promise<void> {
+    const newest = await newestFirst(mirrors);
+    for (const { name } of this.#index.projects) {
+      const remade = await readEntryLines(name, newest);
+      await this.#replace("listing", name, remade?.lines ?? "");
+      await this.#replace("platforms", name, remade?.platforms ?? "");
     }
-    return false;
   }
 
   #divided(
     parts: Pick<ListingDocument, LineKind>,
     mirrors: readonly CatalogueMirror[],
   ): Record<LineKind, DividedLines> {
-    const of = (kind: LineKind) => new DividedLines(kind, parts[kind], (key) => readPart(key, mirrors));
+    const of = (kind: LineKind) =>
+      new DividedLines(
+        kind,
+        parts[kind],
+        (key) => readPart(key, mirrors),
+        (bits, lost) => this.#remake(kind, bits, lost, mirrors),
+      );
     return { listing: of("listing"), platforms: of("platforms") };
   }
-}
 
-type Blocks = Readonly<Record<LineKind, ReadonlyMap<string, string>>>;
-
-/** What a version wrote that did not divide it; undefined if there is no such listing. One without platform lines gets them with each entry. */
-async function readUndivided(mirror: CatalogueMirror): Promise<Blocks | undefined> {
-  const [listing, platforms] = await Promise.all(
-    kinds.map(async (kind) => {
-      const bytes = await mirror.read(undividedKeys[kind]);
-      const text = bytes && unpackListing(bytes);
-      if (bytes !== undefined && text === undefined) throw damaged(mirror, undividedKeys[kind]);
-      return text;
-    }),
-  );
-  if (listing === undefined) return undefined;
-  return { listing: joinParts([listing]), platforms: joinParts([platforms ?? ""]) };
-}
-
-/** Reads a part from the first mirror that has it whole. */
-async function readPart(key: string, mirrors: readonly CatalogueMirror[]): Promise<string> {
-  let failure: unknown;
-  for (const mirror of mirrors) {
-    try {
-      const bytes = await mirror.read(key);
-      const text = bytes && unpackListing(bytes);
-      if (text !== undefined) return text;
-    } catch (error) {
-      if (!(error instanceof BucketAbsent)) failure ??= error;
+  /** Makes the lines of a part anew that no mirror has, from the entries of the projects in it. */
+  async #remake(kind: LineKind, bits: string, lost: string, mirrors: readonly CatalogueMirror[]): Promise<string> {
+    const index = this.#index;
+    const blocks = new Map<string, string>();
+    const newest = await newestFirst(mirrors);
+    for (const { name } of index.projects.filter((project) => areAlike(projectBits(project.name), bits))) {
+      const { lines, platforms } = (await readEntryLines(name, newest)) ?? { lines: "", platforms: "" };
+      blocks.set(name, kind === "listing" ? lines : platforms);
     }
+    await Promise.allSettled(mirrors.map((mirror) => mirror.discard(lost))); // none has it whole
+    return linesWithin(bits, blocks, (name) => folderIn(index, name));
   }
-  if (failure !== undefined) throw failure;
-  throw new Error(
-    `${key} is missing or damaged in all mirrors: remove ${listingKey} in all of them, and refresh the stack, so that the next run writes all entries again`,
-  );
 }
 
-function damaged(mirror: CatalogueMirror, key: string): Error {
-  return new Error(
-    `${mirror.url}/${key} is damaged, or a newer version of this program wrote it: update this program, or remove the object if it is damaged`,
-  );
+/** Whether a project has lines. */
+function isListed(index: CatalogueIndex, project: string): boolean {
+  const { images = [], files } = index.projects.find(({ name }) => name === project) ?? {};
+  return images.length > 0 || files !== undefined;
 }
 
 /** The folder that all files of a project are in. */
@@ -310,14 +305,10 @@ function historyIn(recent: RecentDocument, host: string | undefined): [key: stri
   ];
 }
 
-/** A damaged one is begun anew: it promises less until each project has been written again. */
-function presenceIn(bytes: Buffer | undefined): PresenceIndex {
-  if (bytes === undefined) return emptyPresence;
-  try {
-    return readPresenceIndex(bytes.toString("utf8"));
-  } catch {
-    return emptyPresence;
-  }
+/** Whether a part has to be written to one of the mirrors. One that cannot be listed reports it when it is written. */
+async function isLacking(part: string, mirrors: readonly CatalogueMirror[]): Promise<boolean> {
+  const held = await Promise.all(mirrors.map((mirror) => mirror.has(part).catch(() => true)));
+  return held.includes(false);
 }
 
 type Failures = ReadonlyMap<string, unknown>;

@@ -8,6 +8,7 @@ import { parseFileLines } from "../files/plan.ts";
 import { readImageLines } from "../images/lines.ts";
 import { documentsOf, readDigestKeys } from "./cached-entry.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
+import { readDetails } from "./entry-details.ts";
 import type { UnlistRequest } from "./request.ts";
 
 /** An entry without what is unlisted, and the keys of the documents that it had before. */
@@ -31,16 +32,10 @@ export async function unlistLines(mirror: CatalogueMirror, request: UnlistReques
   const document = readDocument("project", String((await mirror.read(key)) ?? ""));
   const listed = (await mirror.index())?.projects.find((one) => one.name === name);
   if (document === undefined || listed === undefined) return undefined;
-  const read = async <Kind extends "image" | "release">(what: Kind, details: string) => {
-    const found = readDocument(what, String((await mirror.read(details)) ?? ""));
-    if (found === undefined) throw new Error(`${mirror.url}/${details} is missing or damaged`);
-    return found;
-  };
-  const [holders, digestKeys, images, releases] = await Promise.all([
+  const [holders, digestKeys, { images, releases }] = await Promise.all([
     notIn.length === 0 ? undefined : readHolders(mirror, name),
     readDigestKeys(mirror, document.presence),
-    Promise.all(document.images.map(({ details }) => read("image", details))),
-    Promise.all(document.releases.map(({ details }) => read("release", details))),
+    readDetails(mirror, document),
   ]);
   const isKept = (holder: string): boolean => !notIn.includes(holder);
   const [heldBy, filling] = [holders?.mirrors.filter(isKept), holders?.filling?.filter(isKept)];

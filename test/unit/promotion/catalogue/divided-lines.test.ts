@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { it } from "mocha";
 import type { ListingDocument } from "../../../../components/catalogue/formats.ts";
 import { fileListingLine, imageListingLine } from "../../../../components/catalogue/listing.ts";
-import { divideLines, joinParts } from "../../../../components/catalogue/listing-parts.ts";
+import { divideLines, joinParts, linesWithin } from "../../../../components/catalogue/listing-parts.ts";
 import { DividedLines } from "../../../../components/promotion/catalogue/divided-lines.ts";
 import { randomOf } from "../../../support/generate-manifests.ts";
 
@@ -26,13 +26,21 @@ function sorted(texts: Iterable<string>): string[] {
 }
 
 /** Divided lines whose parts are in a map, with the keys that were read. */
-function stored(parts: ListingDocument["listing"] = [], texts: ReadonlyMap<string, string> = new Map()) {
+function stored(
+  parts: ListingDocument["listing"] = [],
+  texts: ReadonlyMap<string, string> = new Map(),
+  remake = (bits: string) => Promise.reject<string>(new Error(`${bits} is lost`)),
+) {
   const read: string[] = [];
-  const lines = new DividedLines("listing", parts, (key) => {
-    read.push(key);
-    const text = texts.get(key);
-    return text === undefined ? Promise.reject(new Error(`${key} is not stored`)) : Promise.resolve(text);
-  });
+  const lines = new DividedLines(
+    "listing",
+    parts,
+    (key) => {
+      read.push(key);
+      return Promise.resolve(texts.get(key));
+    },
+    remake,
+  );
   /** As the next run finds them. */
   const next = async () => {
     const all = await Promise.all(lines.parts.map(async ({ part }) => [part, await lines.textOf(part)] as const));
@@ -106,4 +114,43 @@ it("the parts of a release that is too long for one are by its files' names", ()
 it("lines of nobody are no part", () => {
   assert.deepEqual(divideLines("", new Map([["p", ""]]), folderOf), new Map());
   assert.deepEqual(joinParts([""]), new Map());
+});
+
+it("a part that is lost is made anew with the same lines, at each depth of the division", async () => {
+  const wanted = new Map([
+    ["large", filesOf("large", 20_000)],
+    ["release", fileListingLine("release", "binaries/release/v1/f", sha256("f"))],
+    [
+      "flat",
+      Array.from({ length: 9_000 }, (_, at) => fileListingLine("flat", `binaries/flat/${at}`, sha256(`${at}`))).join(
+        "",
+      ),
+    ],
+  ]);
+  const first = stored();
+  for (const [project, lines] of wanted) await first.lines.replace(project, lines, folderOf);
+  const { parts } = first.lines;
+  const depths = new Set(parts.map(({ bits }) => Math.ceil(bits.length / 32)));
+  assert.deepEqual([...depths].sort(), [1, 2, 3], "parts of projects, of releases and of names");
+  const before = await first.all();
+  for (const lost of parts) {
+    const texts = new Map<string, string>();
+    for (const { part } of parts) if (part !== lost.part) texts.set(part, await first.lines.textOf(part));
+    const next = stored(parts, texts, (bits) => Promise.resolve(linesWithin(bits, wanted, folderOf)));
+    await next.lines.mend((part) => Promise.resolve(part === lost.part));
+    assert.deepEqual(next.lines.parts, parts, lost.bits);
+    assert.deepEqual(await next.all(), before);
+  }
+});
+
+it("a part whose lines are gone is named no more, and one that cannot be made anew stays", async () => {
+  const first = stored();
+  await first.lines.replace("one", filesOf("one", 3), folderOf);
+  const lost = (remake?: (bits: string) => Promise<string>) => stored(first.lines.parts, new Map(), remake).lines;
+  const gone = lost(() => Promise.resolve(""));
+  await gone.mend(() => Promise.resolve(true));
+  assert.deepEqual(gone.parts, []);
+  const stays = lost();
+  await stays.mend(() => Promise.resolve(true));
+  assert.deepEqual(stays.parts, first.lines.parts);
 });

@@ -1,0 +1,34 @@
+import type { CatalogueIndex } from "../../catalogue/formats.ts";
+import type { CatalogueMirror } from "./catalogue-mirror.ts";
+
+/** A mirror and the index in it; undefined: it has none. */
+export interface IndexedMirror {
+  readonly mirror: CatalogueMirror;
+  readonly index: CatalogueIndex | undefined;
+}
+
+/** The mirrors that could be read, the newest index first and those without one last, and why the others could not be. */
+export interface MirrorsByAge {
+  readonly read: readonly IndexedMirror[];
+  readonly unread: readonly { readonly mirror: CatalogueMirror; readonly error: unknown }[];
+}
+
+/** Reads the index of every mirror. Mirrors with the same revision, or without one, are in the given order. */
+export async function mirrorsByAge(mirrors: readonly CatalogueMirror[]): Promise<MirrorsByAge> {
+  const read: IndexedMirror[] = [];
+  const unread: { mirror: CatalogueMirror; error: unknown }[] = [];
+  const indexes = await Promise.allSettled(mirrors.map((mirror) => mirror.index()));
+  for (const [at, result] of indexes.entries()) {
+    const mirror = mirrors[at]!;
+    if (result.status === "fulfilled") read.push({ mirror, index: result.value });
+    else unread.push({ mirror, error: result.reason });
+  }
+  const ageOf = ({ index }: IndexedMirror): number => (index === undefined ? -1 : (index.revision ?? 0));
+  return { read: read.sort((a, b) => ageOf(b) - ageOf(a)), unread };
+}
+
+/** All mirrors, the newest first: a mirror that could not be written has older documents. Those that cannot be read come last. */
+export async function newestFirst(mirrors: readonly CatalogueMirror[]): Promise<CatalogueMirror[]> {
+  const { read, unread } = await mirrorsByAge(mirrors);
+  return [...read, ...unread].map(({ mirror }) => mirror);
+}
