@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { json } from "node:stream/consumers";
 import type { FilesRequest } from "../../components/promotion/run/request.ts";
 import { crc32c, encodeCrc32c } from "../../components/promotion/storage/crc32c.ts";
 import type { KeyAndCertificate } from "../support/self-signed.ts";
@@ -13,6 +14,8 @@ export interface DiscardingStore {
   readonly url: string;
   /** Bytes that it was sent. */
   received(): number;
+  /** Copies that it made inside. */
+  copies(): number;
   stop(): void;
 }
 
@@ -42,10 +45,19 @@ export class LargeContent {
     return { project: "bench", files, prefix: "bench", staging: "staging", removalShare: 1, mirrors, storage };
   }
 
-  /** A GCS that has this content in every staging bucket, and takes resumable uploads. @param tls of an https server. */
-  async serve(tls?: KeyAndCertificate): Promise<DiscardingStore> {
+  /**
+   * A GCS that has this content in every staging bucket, and takes resumable uploads. @param tls of an https server.
+   * @param copies whether it makes copies.
+   */
+  async serve(tls?: KeyAndCertificate, copies = true): Promise<DiscardingStore> {
     let received = 0;
+    let copied = 0;
     const answer = (request: IncomingMessage, response: ServerResponse): void => {
+      if (/\/rewriteTo\//.test(request.url ?? "")) {
+        if (copies) copied++;
+        this.#copy(request, response, copies).catch(() => response.destroy());
+        return;
+      }
       this.#answer(request, response, (bytes) => (received += bytes)).catch(() => response.destroy());
     };
     const server: Server = tls === undefined ? createServer(answer) : createTlsServer({ ...tls }, answer);
@@ -56,32 +68,40 @@ export class LargeContent {
       server.close();
     };
     const scheme = tls === undefined ? "http" : "https";
-    return { url: `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`, received: () => received, stop };
+    const url = `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return { url, received: () => received, copies: () => copied, stop };
+  }
+
+  async #copy(request: IncomingMessage, response: ServerResponse, may: boolean): Promise<void> {
+    const { metadata } = (await json(request)) as { metadata: object };
+    const resource = { name: "large", size: String(this.size), generation: "2", crc32c: this.crc32c, metadata };
+    response.writeHead(may ? 200 : 501, { "content-type": "application/json" });
+    response.end(JSON.stringify(may ? { done: true, resource } : {}));
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse, receive: (bytes: number) => void): Promise<void> {
     const url = new URL(request.url ?? "/", "http://localhost");
     const object = { name: "large", size: String(this.size), generation: "1", crc32c: this.crc32c };
-    const json = (status: number, body: object, headers = {}): void => {
+    const send = (status: number, body: object, headers = {}): void => {
       response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
     };
     if (request.method === "POST") {
       request.resume();
       await once(request, "end");
       const scheme = "encrypted" in request.socket ? "https" : "http";
-      return json(200, {}, { location: `${scheme}://${request.headers.host}/upload/session` });
+      return send(200, {}, { location: `${scheme}://${request.headers.host}/upload/session` });
     }
     if (request.method === "PUT") {
       for await (const piece of request as AsyncIterable<Buffer>) receive(piece.length);
       const [, last, size] = /bytes \d+-(\d+)\/(\d+)/.exec(request.headers["content-range"] ?? "") ?? [];
-      if (Number(last) + 1 === Number(size)) return json(200, object);
+      if (Number(last) + 1 === Number(size)) return send(200, object);
       response.writeHead(308, { range: `bytes=0-${last}` }).end();
       return;
     }
     if (!url.pathname.includes("/staging/")) {
-      return url.pathname.endsWith("/o") ? json(200, {}) : json(404, {});
+      return url.pathname.endsWith("/o") ? send(200, {}) : send(404, {});
     }
-    if (url.searchParams.get("alt") !== "media") return json(200, object);
+    if (url.searchParams.get("alt") !== "media") return send(200, object);
     response.writeHead(200, { "content-length": this.size });
     for (let sent = 0; sent < this.size; sent += this.#block.length) {
       if (!response.write(this.#block)) await once(response, "drain");

@@ -1,6 +1,7 @@
 /**
- * The part of `npm run bench -- scale` on processor time: a large file from staging to one mirror, over TLS both ways, in a process of its own. Beside it the
- * least that Node needs for these bytes: they are piped from one connection to the other, and hashed.
+ * The part of `npm run bench -- scale` on processor time: a large file from staging to one mirror over TLS, in a process of its own: read once and copied by
+ * the store, and sent. Beside them what the machine needs for these bytes: Node, which pipes them from one connection to the other and hashes them, and curl
+ * with sha256sum, which read them, or read and send them.
  */
 import { fork } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
@@ -13,6 +14,7 @@ import { promoteFiles } from "../../components/promotion/files/files.ts";
 import type { FilesRequest } from "../../components/promotion/run/request.ts";
 import { crc32c } from "../../components/promotion/storage/crc32c.ts";
 import { selfSigned } from "../support/self-signed.ts";
+import { curlPeer } from "./curl-peer.ts";
 import { LargeContent } from "./large-content.ts";
 
 const mebibyte = 1024 * 1024;
@@ -34,8 +36,17 @@ interface Result {
 export async function filesProcessorTime(mebibytes = 2_048): Promise<void> {
   const content = new LargeContent(randomBytes(8 * mebibyte), mebibytes / 8);
   const tls = selfSigned("127.0.0.1");
-  const measured = async (work: Task["work"]): Promise<Result> => {
-    const store = await content.serve(tls);
+  /** @param isSent the store makes no copies, or is not asked. */
+  const measured = async (work: Task["work"] | "curl", isSent: boolean): Promise<Pick<Result, "cpu" | "rss">> => {
+    const store = await content.serve(tls, !isSent);
+    if (work === "curl") {
+      const url = `${store.url}/storage/v1/b/staging/o/large?alt=media`;
+      const to = isSent ? `${store.url}/upload/session` : undefined;
+      const { cpu, sha256 } = await curlPeer({ url, to, size: content.size, cert: tls.cert }).finally(store.stop);
+      if (sha256 !== content.sha256 || store.received() !== (isSent ? content.size : 0))
+        throw new Error("curl read or sent something else");
+      return { cpu, rss: 0 };
+    }
     const child = fork(import.meta.filename, ["measure"]);
     try {
       const request = content.request({
@@ -45,20 +56,32 @@ export async function filesProcessorTime(mebibytes = 2_048): Promise<void> {
       child.send({ work, request, cert: tls.cert } satisfies Task);
       const [result] = (await once(child, "message")) as [Result];
       if (result.failures.length > 0) throw new Error(result.failures.join("\n"));
-      if (store.received() !== content.size) throw new Error(`the mirror received ${store.received()} bytes`);
+      if (store.received() !== (isSent ? content.size : 0))
+        throw new Error(`the mirror received ${store.received()} bytes`);
       return result;
     } finally {
       child.kill();
       store.stop();
     }
   };
-  const pipe = await measured("pipe");
-  const promotion = await measured("promote");
-  const perGib = ({ cpu }: Result) => ((cpu * 1_024) / mebibytes).toFixed(2);
-  console.log(`figure: scale.files.cpu-seconds-per-gib = ${perGib(promotion)} s/GiB`);
-  console.log(`figure: scale.files.bare-pipe.cpu-seconds-per-gib = ${perGib(pipe)} s/GiB`);
-  console.log(`figure: scale.files.cpu-vs-bare-pipe = ${(promotion.cpu / pipe.cpu).toFixed(2)} x`);
-  console.log(`  ${mebibytes} MiB from staging to one mirror, TLS both ways; ${promotion.rss.toFixed(0)} MiB at most`);
+  const print = (name: string, { cpu }: Pick<Result, "cpu">): void =>
+    console.log(`figure: scale.files.${name} = ${((cpu * 1_024) / mebibytes).toFixed(2)} s/GiB`);
+  const curl = await measured("curl", false);
+  const copied = await measured("promote", false);
+  const curlPipe = await measured("curl", true);
+  const pipe = await measured("pipe", true);
+  const sent = await measured("promote", true);
+  print("cpu-seconds-per-gib", copied);
+  print("curl.cpu-seconds-per-gib", curl);
+  console.log(`figure: scale.files.cpu-vs-curl = ${(copied.cpu / curl.cpu).toFixed(2)} x`);
+  print("streamed.cpu-seconds-per-gib", sent);
+  print("streamed.curl.cpu-seconds-per-gib", curlPipe);
+  print("streamed.bare-pipe.cpu-seconds-per-gib", pipe);
+  console.log(`figure: scale.files.streamed.cpu-vs-curl = ${(sent.cpu / curlPipe.cpu).toFixed(2)} x`);
+  console.log(`figure: scale.files.streamed.cpu-vs-bare-pipe = ${(sent.cpu / pipe.cpu).toFixed(2)} x`);
+  console.log(
+    `  ${mebibytes} MiB from staging to one mirror over TLS; ${copied.rss.toFixed(0)} MiB at most, sent ${sent.rss.toFixed(0)} MiB`,
+  );
 }
 
 async function measure({ work, request, cert }: Task): Promise<void> {

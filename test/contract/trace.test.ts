@@ -96,10 +96,12 @@ describe("the trace", () => {
 
   it("of a promotion and an audit of files: GCS and S3", async () => {
     const content = randomBytes(20 * 1024 * 1024);
-    await stores.stage("staging", "big", content);
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    await stores.stage("staging", "big", content, { contentEncoding: "identity" }); // which is not copied inside the store
+    await stores.stage("staging", "copied", content);
     const request: FilesRequest = {
       project: "kops",
-      files: `big sha256:${createHash("sha256").update(content).digest("hex")}\n`,
+      files: `big sha256:${sha256}\ncopied sha256:${sha256}\n`,
       prefix: "kops",
       staging: "staging",
       removalShare: 0.5,
@@ -115,6 +117,7 @@ describe("the trace", () => {
     has(
       /GET \S+ \/storage\/v1\/b\/staging\/o\/big\?alt=media&generation=\d+ status=200 ms=\d+ sent=0 received=20971520 try=1$/,
     );
+    has(/POST \S+ \/storage\/v1\/b\/staging\/o\/copied\/rewriteTo\/b\/us\/o\/\S+&sourceGeneration=\d+&\S+ status=200 /);
     has(/POST \S+ \/upload\/storage\/v1\/b\/us\/o\?uploadType=resumable&\S+ status=200 /);
     has(/PUT \S+ \/upload\/\S* status=308 ms=\d+ sent=8388608 /);
     has(/PUT \S+ \/aws\/binaries\/kops\/big\?\S*partNumber=1&\S+ status=200 ms=\d+ sent=8388608 /);

@@ -10,6 +10,7 @@ import {
   ObjectExists,
   type ObjectHeaders,
   type Stored,
+  type Upload,
   UploadLost,
 } from "../storage/bucket.ts";
 import { severityInBucket } from "../storage/severity.ts";
@@ -23,6 +24,7 @@ import { type Files, fileLine, type MirrorPlan, parseFileLines } from "./plan.ts
 import { isProvable, proofPath, provenPath } from "./proof-path.ts";
 import { releaseFileHeaders } from "./release-file.ts";
 import { causeAt, contentOf, type FileSource } from "./sources.ts";
+import { CopyFailed, isCopyable, StagedCopy } from "./staged-copy.ts";
 import { type StoreCopySource, storeCopySource } from "./store-copy.ts";
 import { FileVerifier } from "./verify-files.ts";
 
@@ -45,8 +47,10 @@ export class FilesMirrorRun extends MirrorRun {
    * in place.
    */
   unmanaged = 0;
-  /** Its store refused to copy a file: the others are sent. */
+  /** Its store refused to copy a file from a mirror: the others are sent. */
   cannotCopy = false;
+  /** Its store refused to copy a staged file. */
+  cannotCopyStaged = false;
   /** What it has in the place of files' proofs, as far as this run has looked. */
   readonly proofs = new Map<string, Identified>();
   /** Files whose proof it has, or needs none, as this run has found. */
@@ -76,6 +80,8 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
   readonly #partsEtags = new Map<string, string>();
   /** Whether recording one was refused: the account of a fill may not change what is there. */
   #mayNotRecord = false;
+  /** Name of the project's staging bucket. */
+  readonly #stagingBucket: string;
   /** What is staged, by key; undefined inside: each file is asked for. */
   #stagedFiles: Promise<ReadonlyMap<string, Stored> | undefined> | undefined;
 
@@ -96,6 +102,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     });
     const [bucket = "", ...folders] = request.staging.split("/");
     this.staging = bucket === "" ? undefined : openBucket(request.storage, { kind: "gcs", bucket });
+    this.#stagingBucket = bucket;
     this.stagingFolder = folders.map((folder) => `${folder}/`).join("");
   }
 
@@ -219,7 +226,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
               bucket: staging,
               isStaging: true,
               key: staged,
-              stat: () => this.#staged(staging, staged),
+              stat: (isAgain = false) => this.#staged(staging, staged, isAgain),
             },
           ]),
       ...this.all.map(({ files }) => ({
@@ -232,8 +239,9 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
   }
 
   /** A staged object. When many files are missing, staging is listed once in place of a request for each. */
-  async #staged(staging: Bucket, key: string): Promise<Stored | undefined> {
+  async #staged(staging: Bucket, key: string, isAgain: boolean): Promise<Stored | undefined> {
     const { signal } = this.context;
+    if (isAgain) return await statOf(staging, key, signal);
     this.#stagedFiles ??= this.#listStaged(staging);
     const listed = await this.#stagedFiles;
     return listed === undefined ? await statOf(staging, key, signal) : listed.get(key);
@@ -436,7 +444,10 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     this.stepDone(mirror);
   }
 
-  /** Sends a file from the first source that has it: one download for all these mirrors. @returns why no source could be used, if so. */
+  /**
+   * Sends a file from the first source that has it: one download for all these mirrors. From staging it is only read where the store can copy what was
+   * read. @returns why no source could be used, if so.
+   */
   async #send(path: string, sha256: string, mirrors: readonly FilesMirrorRun[]): Promise<unknown> {
     if (mirrors.length === 0) return undefined;
     const { signal } = this.context;
@@ -445,11 +456,11 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     for (const source of this.sources(path)) {
       let object: Stored | undefined;
       try {
-        object = await source.stat();
-        if (object === undefined) continue;
-        const content = await contentOf(source.bucket, object, sha256, signal);
-        // An upload that the store has forgotten is started again, once.
+        // An upload that the store has forgotten is started again, once; what the store did not copy is sent.
         for (const attempt of ["first", "last"] as const) {
+          object = await source.stat(attempt === "last");
+          if (object === undefined) break;
+          const content = await contentOf(source.bucket, object, sha256, signal);
           left = await this.#copyFrom(source, object, content, path, left, attempt);
           if (left.length === 0) return undefined;
         }
@@ -485,12 +496,13 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
   ): Promise<readonly FilesMirrorRun[]> {
     // Nothing in here may wait for memory itself: copies that hold all of it would deadlock.
     const failures = await withMemoryFor(object.size, () =>
-      this.#sendAll(source.bucket, object, content, path, this.#notGivenUp(path, mirrors)),
+      this.#sendAll(source, object, content, path, this.#notGivenUp(path, mirrors), attempt === "first"),
     );
     const again: FilesMirrorRun[] = [];
     await Promise.all(
       [...failures].map(async ([mirror, failure]) => {
-        if (failure instanceof UploadLost && attempt === "first") {
+        if (failure instanceof CopyFailed && !failure.isOfThisObject) mirror.cannotCopyStaged = true;
+        if (attempt === "first" && (failure instanceof UploadLost || failure instanceof CopyFailed)) {
           again.push(mirror);
           return;
         }
@@ -505,27 +517,31 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     return again;
   }
 
-  /** One download for all these mirrors. @returns for each mirror why it does not have the file; undefined if it has. */
+  /**
+   * One download for all these mirrors. @param mayCopy what is staged may be copied inside the store.
+   * @returns for each mirror why it does not have the file; undefined if it has.
+   */
   async #sendAll(
-    source: Bucket,
+    source: FileSource,
     object: Stored,
     content: Content,
     path: string,
     mirrors: readonly FilesMirrorRun[],
+    mayCopy: boolean,
   ): Promise<ReadonlyMap<FilesMirrorRun, unknown>> {
     const { signal } = this.context;
     if (mirrors.length === 0) return new Map();
-    const headers = this.headers(path);
+    const staged = mayCopy && source.isStaging && isCopyable(object) ? object : undefined;
     const destinations = await Promise.all(
       mirrors.map(async (mirror) => ({
-        upload: await this.#uploadTo(mirror, path, content, headers),
+        upload: await this.#uploadTo(mirror, path, content, staged),
         received: (bytes: number) => {
           mirror.bytes += bytes;
           this.report("bytes");
         },
       })),
     );
-    const failures = await fanOut(readAll(source, object, signal), content, destinations);
+    const failures = await fanOut(readAll(source.bucket, object, signal), content, destinations);
     for (const [index, { upload }] of destinations.entries()) {
       if (failures[index] === undefined && upload.partsEtag !== undefined) this.#partsEtags.set(path, upload.partsEtag);
     }
@@ -548,8 +564,18 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     }
   }
 
-  async #uploadTo({ files, replaced }: FilesMirrorRun, path: string, content: Content, headers: ObjectHeaders) {
-    return await files.bucket.create(files.key(path), content, headers, this.context.signal, replaced.get(path));
+  /** @param staged what is read, if it may be copied inside its store. */
+  async #uploadTo(mirror: FilesMirrorRun, path: string, content: Content, staged: Stored | undefined): Promise<Upload> {
+    const { signal } = this.context;
+    const { bucket } = mirror.files;
+    const key = mirror.files.key(path);
+    const headers = this.headers(path);
+    const over = mirror.replaced.get(path);
+    // A copy is never made over another version, and staging is in GCS.
+    if (staged === undefined || over !== undefined || mirror.kind !== "gcs" || mirror.cannotCopyStaged)
+      return await bucket.create(key, content, headers, signal, over);
+    const source = { bucket: this.#stagingBucket, object: staged, sha256: content.sha256 };
+    return new StagedCopy(source, { bucket, key, headers }, signal);
   }
 
   /** The key is taken: by this run's first attempt, whose response was lost, or by somebody else. */

@@ -11,8 +11,8 @@ export interface FileSource {
   /** Whoever pushes there also writes what its objects say of themselves: a recorded SHA-256 proves nothing. */
   readonly isStaging: boolean;
   readonly key: string;
-  /** The object there, if any. */
-  stat(): Promise<Stored | undefined>;
+  /** The object there, if any. @param isAgain asks the store, whatever is known of a listing. */
+  stat(isAgain?: boolean): Promise<Stored | undefined>;
 }
 
 /**

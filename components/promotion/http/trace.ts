@@ -83,6 +83,7 @@ const shown = new Set([
   "alt",
   "generation",
   "ifGenerationMatch",
+  "sourceGeneration",
   "maxResults",
   "uploadType",
   "list-type",

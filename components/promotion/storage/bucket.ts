@@ -50,6 +50,8 @@ export interface Stored {
   readonly contentType?: string;
   /** `Content-Encoding`, if there is one: most clients then receive other bytes than are stored. */
   readonly encoding?: string;
+  /** Names of other headers that it is served with, if any (GCS): those that nothing here writes. */
+  readonly otherHeaders?: readonly string[];
   /** `Cache-Control`, if the store gives it: a listing of S3 does not. */
   readonly cacheControl?: string;
   /** Of a version that {@link Bucket.versions} found in S3: its id, by which it is read. */
@@ -131,7 +133,8 @@ export interface Bucket {
    * checksum, computed by the store, must be the one that the store has of the source.
    * @param source the bucket's name.
    * @param object with the checksums that its store proves, and the SHA-256 that was proven with them.
-   * @throws {@link ObjectExists} if the key is taken; {@link CopyUnproven} if the store does not prove the copy, which is then removed.
+   * @throws {@link ObjectExists} if the key is taken; {@link ObjectChanged} if the source is no longer there in this version; {@link CopyUnproven} if the
+   * store does not prove the copy, which is then removed.
    */
   copyFrom(
     source: string,

@@ -55,7 +55,8 @@ const recorded = {
 } as const;
 
 /** The fields of an object resource that are requested. */
-const objectFields = "name,size,generation,crc32c,md5Hash,contentType,contentEncoding,cacheControl,metadata";
+const objectFields =
+  "name,size,generation,crc32c,md5Hash,contentType,contentEncoding,contentDisposition,contentLanguage,cacheControl,metadata";
 
 interface ObjectResource {
   readonly md5Hash?: string;
@@ -65,6 +66,8 @@ interface ObjectResource {
   readonly crc32c?: string;
   readonly contentType?: string;
   readonly contentEncoding?: string;
+  readonly contentDisposition?: string;
+  readonly contentLanguage?: string;
   readonly cacheControl?: string;
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -171,6 +174,7 @@ class GcsBucket implements Bucket {
   /**
    * Rewrites the object, in as many calls as the store asks for: each returns a token for the next until it is done
    * (https://cloud.google.com/storage/docs/json_api/v1/objects/rewrite). A token is valid for a week and only for the same source and destination.
+   * The body is the copy's metadata, in place of the source's. `sourceGeneration` is the very version that was described: content of a generation never changes.
    * `ifGenerationMatch=0` there: "Makes the operation conditional on there being no live versions of the destination object"; fake-gcs-server
    * ignores it, and copies any size in one call.
    */
@@ -200,10 +204,12 @@ class GcsBucket implements Bucket {
         },
         headers: { "content-type": "application/json; charset=UTF-8" },
         body,
-        accept: [200, 412],
+        accept: [200, 404, 412],
         signal,
       });
       if (response.status === 412) throw new ObjectExists(`${what} exists`);
+      if (response.status === 404)
+        throw new ObjectChanged(`${what}: gs://${source}/${object.key} has no generation ${version} any more`);
       const { done, rewriteToken, resource } = response.body as {
         done?: boolean;
         rewriteToken?: string;
@@ -517,6 +523,7 @@ function stored(object: ObjectResource): Stored {
   const sha256 = metadata[recorded.sha256];
   const project = metadata[recorded.project];
   const partsEtag = metadata[recorded.partsEtag];
+  const otherHeaders = (["contentDisposition", "contentLanguage"] as const).filter((name) => object[name]);
   // Metadata can change without the content: it is valid only together with the checksum of the content that it was written with.
   const proven = sha256 !== undefined && object.crc32c !== undefined && metadata[recorded.crc32c] === object.crc32c;
   return {
@@ -532,6 +539,7 @@ function stored(object: ObjectResource): Stored {
     ...(object.contentEncoding === undefined || object.contentEncoding === ""
       ? {}
       : { encoding: object.contentEncoding }),
+    ...(otherHeaders.length > 0 && { otherHeaders }),
     ...(object.cacheControl === undefined ? {} : { cacheControl: object.cacheControl }),
   };
 }
