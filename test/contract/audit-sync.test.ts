@@ -4,14 +4,12 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { after, before, describe, it } from "mocha";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 import { orgSettings } from "../support/org-settings.ts";
 import { inspect, type Pushed, Pusher, startRegistry, type TestRegistry } from "../support/registries.ts";
-
-const root = join(import.meta.dirname, "../..");
+import { type EndedCommand, runArtifacts } from "../support/run-command-lines.ts";
 
 let stores: ObjectStores;
 let registries: { staging: TestRegistry; us: TestRegistry; eu: TestRegistry };
@@ -68,34 +66,34 @@ describe("audit and sync against real stores", () => {
   ];
 
   it("empty mirrors: the audit reports each; sync fills them one by one; then the audit is clean", async () => {
-    const empty = await run("audit");
-    assert.equal(empty.code, 3, empty.stderr);
+    const empty = await runAlone("audit");
+    assert.equal(empty.code, 3, empty.err);
     for (const row of [
       /^tool +images +1 +0 +0 +images-us-central1, images-europe-west1, files-aws-us-east-1$/m,
       /^tool +files +3 +0 +0 +files-gcp-us-central1, files-gcp-europe-west1, files-aws-us-east-1$/m,
       /^\+ tool 1\.1\/tool sha256:\w+: files-gcp-us-central1, files-gcp-europe-west1, files-aws-us-east-1$/m,
     ]) {
-      assert.match(empty.stdout, row);
+      assert.match(empty.out, row);
     }
 
     const dry = await run("sync", "--mirror", "files-gcp-us-central1", "--dry-run");
-    assert.equal(dry.code, 0, dry.stderr);
+    assert.equal(dry.code, 0, dry.err);
     assert.match(
-      dry.stdout,
+      dry.out,
       /^tool files: would copy 1\.0\/tool sha256:\w+ \(7 bytes\) from gs:\/\/org-staging-tool to files-gcp-us/m,
     );
     assert.equal(await stores.served("org-artifacts-us-central1", "binaries/tool/1.0/tool"), undefined);
 
     for (const mirror of everyMirror) {
       const synced = await run("sync", "--mirror", mirror);
-      assert.equal(synced.code, 0, `${mirror}\n${synced.stdout}\n${synced.stderr}`);
+      assert.equal(synced.code, 0, `${mirror}\n${synced.out}\n${synced.err}`);
     }
     assert.deepEqual(await inspect(registries.eu.host, "p/images/tool/tool"), { tags: { v1: image.digest } });
     const served = await stores.served("org-artifacts-europe-west1", "binaries/tool/1.1/tool");
     assert.equal(served?.bytes.toString(), "next");
-    const clean = await run("audit");
-    assert.equal(clean.code, 0, clean.stdout);
-    assert.match(clean.stdout, /^1 project, 4 lines, 5 mirrors: production is what the manifests say$/m);
+    const clean = await runAlone("audit");
+    assert.equal(clean.code, 0, clean.out);
+    assert.match(clean.out, /^1 project, 4 lines, 5 mirrors: production is what the manifests say$/m);
   });
 
   it("fill --status says what a mirror lacks, and fill brings it, all or in parts", async () => {
@@ -105,13 +103,13 @@ describe("audit and sync against real stores", () => {
       await fetch(url, { method: "DELETE" });
     }
     const before = await run(...fill, "--status");
-    assert.equal(before.code, 3, before.stderr);
-    assert.equal(before.stdout, "files-gcp-europe-west1: 1 of 3 there\nfiles-aws-us-east-1: 4 of 4 there\n");
+    assert.equal(before.code, 3, before.err);
+    assert.equal(before.out, "files-gcp-europe-west1: 1 of 3 there\nfiles-aws-us-east-1: 4 of 4 there\n");
     const first = await run(...fill, "--shard", "1/2", "--json");
     const second = await run(...fill, "--shard", "2/2", "--json");
-    const done = [first, second].map(({ code, stdout, stderr }) => {
-      assert.equal(code, 0, stderr);
-      const { mirrors } = JSON.parse(stdout) as { mirrors: { mirror: string; wanted: number; done: number }[] };
+    const done = [first, second].map(({ code, out, err }) => {
+      assert.equal(code, 0, err);
+      const { mirrors } = JSON.parse(out) as { mirrors: { mirror: string; wanted: number; done: number }[] };
       return mirrors.map((mirror) => [mirror.wanted, mirror.done] as const);
     });
     assert.deepEqual(
@@ -121,8 +119,8 @@ describe("audit and sync against real stores", () => {
         [4, 0],
       ],
     );
-    const after = await run(...fill, "--status");
-    assert.equal(after.code, 0, after.stdout);
+    const after = await runAlone(...fill, "--status");
+    assert.equal(after.code, 0, after.out);
     const nothing = await run("fill");
     assert.equal(nothing.code, 2);
   });
@@ -135,9 +133,9 @@ describe("audit and sync against real stores", () => {
     await stores.s3Client.send(
       new PutObjectCommand({ Bucket: "org-artifacts-us-east-1", Key: "binaries/tool/unmanaged", Body: "x" }),
     );
-    const found = await run("audit", "--json");
+    const found = await runAlone("audit", "--json");
     assert.equal(found.code, 3);
-    const report = JSON.parse(found.stdout) as { differences: { mirror: string; what: string; line: string }[] };
+    const report = JSON.parse(found.out) as { differences: { mirror: string; what: string; line: string }[] };
     const short = report.differences.map(({ mirror, what, line }) => `${mirror} ${what} ${line.split(" ")[0]}`).sort();
     assert.deepEqual(short, [
       "files-aws-us-east-1 extra unmanaged",
@@ -145,23 +143,23 @@ describe("audit and sync against real stores", () => {
       "files-gcp-europe-west1 missing 1.0/tool.sha256",
       "files-gcp-europe-west1 missing 1.1/tool",
     ]);
-    const only = await run("audit", "--mirror", "files-gcp-us-central1", "--project", "tool");
-    assert.equal(only.code, 0, only.stdout);
+    const only = await runAlone("audit", "--mirror", "files-gcp-us-central1", "--project", "tool");
+    assert.equal(only.code, 0, only.out);
 
     const parts = [];
     for (const shard of ["1/3", "2/3", "3/3"]) {
-      const { code, stdout, stderr } = await run("sync", "--mirror", "files-gcp-europe-west1", "--shard", shard);
-      assert.equal(code, 0, stderr);
-      parts.push(Number(/tool files: copied (\d+) /.exec(stdout)?.[1] ?? 0));
+      const { code, out, err } = await run("sync", "--mirror", "files-gcp-europe-west1", "--shard", shard);
+      assert.equal(code, 0, err);
+      parts.push(Number(/tool files: copied (\d+) /.exec(out)?.[1] ?? 0));
     }
     assert.equal(
       parts.reduce((sum, part) => sum + part),
       3,
     );
     const aws = await run("sync", "--mirror", "files-aws-us-east-1");
-    assert.equal(aws.code, 0, aws.stderr);
-    assert.match(aws.stdout, /tool files: removed 1 in 1 mirror/);
-    assert.equal((await run("audit")).code, 0);
+    assert.equal(aws.code, 0, aws.err);
+    assert.match(aws.out, /tool files: removed 1 in 1 mirror/);
+    assert.equal((await runAlone("audit")).code, 0);
   });
 
   it("audit --deep: olareg has lost a layer, which no list shows; sync --deep brings it", async () => {
@@ -171,14 +169,14 @@ describe("audit and sync against real stores", () => {
     const { digest } = (manifest as { layers: { digest: string }[] }).layers[0]!;
     assert.equal((await fetch(`${at}/blobs/${digest}`, { method: "DELETE" })).status, 202);
     const eu = ["--mirror", "images-europe-west1"];
-    assert.equal((await run("audit", ...eu)).code, 0);
-    const found = await run("audit", ...eu, "--deep");
-    assert.equal(found.code, 3, found.stderr);
-    assert.match(found.stdout, new RegExp(`blob ${digest} of tool:v1 is missing in images-europe-west1`));
+    assert.equal((await runAlone("audit", ...eu)).code, 0);
+    const found = await runAlone("audit", ...eu, "--deep");
+    assert.equal(found.code, 3, found.err);
+    assert.match(found.out, new RegExp(`blob ${digest} of tool:v1 is missing in images-europe-west1`));
     const synced = await run("sync", ...eu, "--deep");
-    assert.equal(synced.code, 0, synced.stderr);
+    assert.equal(synced.code, 0, synced.err);
     assert.equal((await fetch(`${at}/blobs/${digest}`, { method: "HEAD" })).status, 200);
-    assert.equal((await run("audit", ...eu, "--deep")).code, 0);
+    assert.equal((await runAlone("audit", ...eu, "--deep")).code, 0);
   });
 
   it("artifacts in no manifest are extra, with their project; a list that is not available is reported once and is no failure", async () => {
@@ -187,9 +185,9 @@ describe("audit and sync against real stores", () => {
     const note = `containers/references/${"1".repeat(64)}/gone/app/${hex}`;
     await stores.s3Client.send(new PutObjectCommand({ Bucket: "org-artifacts-us-east-1", Key: note, Body: "x" }));
     await new Pusher(registries.us.host, "p/images/left/tool").image({ tags: ["v1"] }); // olareg has no catalogue
-    const found = await run("audit", "--json");
-    assert.equal(found.code, 3, found.stderr);
-    const report = JSON.parse(found.stdout) as { differences: object[]; unlisted: string[] };
+    const found = await runAlone("audit", "--json");
+    assert.equal(found.code, 3, found.err);
+    const report = JSON.parse(found.out) as { differences: object[]; unlisted: string[] };
     const extra = (kind: string, project: string, mirror: string, line: string) => {
       return { project, kind, mirror, what: "extra", line };
     };
@@ -200,16 +198,16 @@ describe("audit and sync against real stores", () => {
     const where = "images-us-central1, images-europe-west1";
     const unlisted = `repositories that no manifest names, in ${where}: its catalogue responds 404`;
     assert.deepEqual(report.unlisted, [unlisted]);
-    const shown = await run("audit");
-    assert.match(shown.stdout, /^- +files +0 +1 +0 +files-gcp-us-central1$/m);
-    assert.match(shown.stdout, /^- - binaries\/left\/ \(1 file, 5 bytes\): files-gcp-us-central1$/m);
-    assert.ok(shown.stdout.includes(`could not be searched:\n${unlisted}\n`), shown.stdout);
+    const shown = await runAlone("audit");
+    assert.match(shown.out, /^- +files +0 +1 +0 +files-gcp-us-central1$/m);
+    assert.match(shown.out, /^- - binaries\/left\/ \(1 file, 5 bytes\): files-gcp-us-central1$/m);
+    assert.ok(shown.out.includes(`could not be searched:\n${unlisted}\n`), shown.out);
     for (const args of [
       ["--project", "tool"],
       ["--mirror", "files-gcp-europe-west1"],
     ]) {
-      const { code, stdout } = await run("audit", ...args);
-      assert.equal(code, 0, stdout);
+      const { code, out } = await runAlone("audit", ...args);
+      assert.equal(code, 0, out);
     }
     await fetch(`${stores.gcs}/storage/v1/b/org-artifacts-us-central1/o/binaries%2Fleft%2F1.0%2Fx`, {
       method: "DELETE",
@@ -219,25 +217,25 @@ describe("audit and sync against real stores", () => {
 
   it("a mirror that cannot be read fails the audit, by name", async () => {
     await registries.eu.stop();
-    const { code, stdout } = await run("audit", "--mirror", "images-europe-west1");
+    const { code, out } = await runAlone("audit", "--mirror", "images-europe-west1");
     await registries.eu.start();
     assert.equal(code, 1);
-    assert.match(stdout, /could not be read:\n.*images-europe-west1/);
+    assert.match(out, /could not be read:\n.*images-europe-west1/);
   });
 
   it("sync repairs a mirror from the others while the canonical one is lost, and reports that", async () => {
     const third = { name: "images-asia-east1", repository: `${registries.staging.host}/p/images` };
     await writeFile(join(folder, "state3.json"), JSON.stringify(state(third)));
-    const sync = (mirror: string) => run("sync", "--state", "state3.json", "--mirror", mirror);
+    const sync = (mirror: string) => runAlone("sync", "--state", "state3.json", "--mirror", mirror);
     assert.equal((await sync(third.name)).code, 0);
     const eu = `http://${registries.eu.host}/v2/p/images/tool/tool`;
     assert.equal((await fetch(`${eu}/manifests/${image.digest}`, { method: "DELETE" })).status, 202);
     await registries.us.stop();
-    const { code, stdout, stderr } = await sync("images-europe-west1");
+    const { code, out, err } = await sync("images-europe-west1");
     await registries.us.start();
-    assert.equal(code, 1, stdout);
-    assert.match(stderr, /^error: .*images-us-central1: .*unreachable/m);
-    assert.match(stdout, /^tool images: copied 1 /m, stderr);
+    assert.equal(code, 1, out);
+    assert.match(err, /^error: .*images-us-central1: .*unreachable/m);
+    assert.match(out, /^tool images: copied 1 /m, err);
     assert.deepEqual(await inspect(registries.eu.host, "p/images/tool/tool"), { tags: { v1: image.digest } });
     assert.equal((await sync("images-europe-west1")).code, 0);
   });
@@ -247,16 +245,16 @@ describe("audit and sync against real stores", () => {
     const odd = { Bucket, Key: "binaries/tool/two\nlines" };
     await stores.s3Client.send(new PutObjectCommand({ ...odd, Body: "x" }));
     await stores.s3Client.send(new DeleteObjectCommand({ Bucket, Key: "binaries/tool/1.1/tool" }));
-    const { code, stdout, stderr } = await run("sync", "--mirror", "files-aws-us-east-1");
-    assert.equal(code, 1, stdout);
+    const { code, out, err } = await run("sync", "--mirror", "files-aws-us-east-1");
+    assert.equal(code, 1, out);
     assert.match(
-      stderr,
+      err,
       /^error: project tool, mirror files-aws-us-east-1: has a file whose name is not one line of text/m,
     );
-    assert.match(stdout, /^tool files: copied 1 /m, stderr);
+    assert.match(out, /^tool files: copied 1 /m, err);
     await stores.s3Client.send(new DeleteObjectCommand(odd));
-    const clean = await run("audit", "--mirror", "files-aws-us-east-1");
-    assert.equal(clean.code, 0, clean.stdout);
+    const clean = await runAlone("audit", "--mirror", "files-aws-us-east-1");
+    assert.equal(clean.code, 0, clean.out);
   });
 
   it("sync: a project with too many removals fails without affecting the next one", async () => {
@@ -272,20 +270,20 @@ describe("audit and sync against real stores", () => {
     }
     for (let index = 0; index < 9; index++) await stores.stage(eu, `binaries/first/stray-${index}`, "x");
     const sync = ["sync", "--manifests", manifests, "--mirror", "files-gcp-europe-west1"] as const;
-    const { code, stdout, stderr } = await run(...sync);
+    const { code, out, err } = await run(...sync);
     assert.equal(code, 1);
-    assert.match(stderr, /^error: first: this would remove 9 of 10 files from production/m);
-    assert.match(stdout, /^second files: copied 1 /m);
+    assert.match(err, /^error: first: this would remove 9 of 10 files from production/m);
+    assert.match(out, /^second files: copied 1 /m);
     assert.equal((await stores.served(eu, "binaries/second/a"))?.bytes.toString(), "second");
     assert.equal((await stores.served(eu, "binaries/first/stray-0"))?.bytes.toString(), "x");
     assert.equal((await run(...sync, "--project", "second")).code, 0);
   });
 
   it("a store with an unknown key is unreadable, not different, and the cause is reported once", async () => {
-    const found = await run("audit", "--mirror", "files-aws-us-east-1", { AWS_ACCESS_KEY_ID: "nobody" });
-    assert.equal(found.code, 1, found.stdout);
-    assert.match(found.stdout, /: 0 differences, \d+ unreadable$/m);
-    assert.equal(found.stdout.match(/could not be read:\n(.+\n)+/)?.[0].split("\n").length, 3, found.stdout); // the title, the cause, ""
+    const found = await runAlone("audit", "--mirror", "files-aws-us-east-1", { AWS_ACCESS_KEY_ID: "nobody" });
+    assert.equal(found.code, 1, found.out);
+    assert.match(found.out, /: 0 differences, \d+ unreadable$/m);
+    assert.equal(found.out.match(/could not be read:\n(.+\n)+/)?.[0].split("\n").length, 3, found.out); // the title, the cause, ""
   });
 
   it("wrong usage", async () => {
@@ -295,18 +293,18 @@ describe("audit and sync against real stores", () => {
       [["audit", "stray"], /too many arguments for 'audit'.*: stray/],
     ] as const) {
       const [command, ...rest] = args;
-      const { code, stderr } = await run(command, ...rest);
+      const { code, err } = await run(command, ...rest);
       assert.equal(code, 2);
-      assert.match(stderr, said);
+      assert.match(err, said);
     }
     for (const [args, said] of [
       [["--mirror", "nowhere"], /there is no mirror nowhere; there are files-aws-us-east-1/],
       [["--project", "nobody"], /there is no project nobody/],
       [["--state", "absent.json"], /there is no absent\.json/],
     ] as const) {
-      const { code, stderr } = await run("audit", ...args);
+      const { code, err } = await run("audit", ...args);
       assert.equal(code, 1);
-      assert.match(stderr, said);
+      assert.match(err, said);
     }
   });
 });
@@ -353,24 +351,33 @@ function state(...more: readonly object[]): object {
   };
 }
 
-async function run(
-  command: "audit" | "sync" | "fill",
-  ...given: (string | Readonly<Record<string, string>>)[]
-): Promise<{ code: number; stdout: string; stderr: string }> {
-  const args = given.filter((one) => typeof one === "string");
-  const environment = Object.assign({}, ...given.filter((one) => typeof one !== "string")) as Record<string, string>;
-  const all = [
-    join(root, "components/commands/artifacts.mjs"),
-    command,
-    "--config",
-    "Pulumi.test.yaml",
-    "--state",
-    "state.json",
-    ...args,
-  ];
-  const child = promisify(execFile)(process.execPath, all, { cwd: folder, env: { ...process.env, ...environment } });
-  return await child.then(
-    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-    (error: { code: number; stdout: string; stderr: string }) => error,
+/** What a command is given: its arguments, and variables of its environment. */
+type Given = readonly (string | Readonly<Record<string, string>>)[];
+
+async function run(command: "audit" | "sync" | "fill", ...given: Given): Promise<EndedCommand> {
+  const { line, env } = lineOf(command, given);
+  return await runArtifacts(line, { cwd: folder, env });
+}
+
+/**
+ * The same in a process of its own, as a user has one for each command: what the command finds is not what one before has remembered of stores,
+ * of their keys and of hosts that were unreachable.
+ */
+async function runAlone(command: "audit" | "sync" | "fill", ...given: Given): Promise<EndedCommand> {
+  const { line, env } = lineOf(command, given);
+  const artifacts = join(import.meta.dirname, "../../components/commands/artifacts.mjs");
+  const { promise, resolve } = Promise.withResolvers<EndedCommand>();
+  execFile(process.execPath, [artifacts, ...line], { cwd: folder, env }, (error, out, err) =>
+    resolve({ code: error === null ? 0 : Number(error.code), out, err }),
   );
+  return await promise;
+}
+
+function lineOf(command: string, given: Given): { line: string[]; env: NodeJS.ProcessEnv } {
+  const args = given.filter((one) => typeof one === "string");
+  const variables = given.filter((one) => typeof one !== "string");
+  return {
+    line: [command, "--config", "Pulumi.test.yaml", "--state", "state.json", ...args],
+    env: Object.assign({ ...process.env }, ...variables),
+  };
 }

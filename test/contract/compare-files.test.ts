@@ -1,6 +1,5 @@
 // artifacts compare --files: two real object stores, and an HTTP server that redirects as the redirector does.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,6 +8,7 @@ import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { after, before, describe, it } from "mocha";
 import { type LoopbackServer, serveOnLoopback } from "../support/loopback-server.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
+import { runArtifacts } from "../support/run-command-lines.ts";
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 const contents = { "v1/tool": "one", "v1/tool.txt": "two", "v2/tool": "three" };
@@ -91,13 +91,7 @@ describe("compare --files", () => {
   });
 
   function compare(first: string, second: string, ...more: string[]) {
-    const command = join(import.meta.dirname, "../../components/commands/artifacts.mjs");
     const endpoints = ["--gcs-endpoint", `${stores.gcs}/storage/v1/`, "--aws-endpoint", stores.s3];
-    const args = [command, "compare", "--files", first, "--with", second, ...endpoints, ...more];
-    return new Promise<{ code: number; out: string; err: string }>((resolve) => {
-      execFile(process.execPath, args, { cwd: folder }, (error, out, err) =>
-        resolve({ code: error === null ? 0 : Number(error.code), out, err }),
-      );
-    });
+    return runArtifacts(["compare", "--files", first, "--with", second, ...endpoints, ...more], { cwd: folder });
   }
 });

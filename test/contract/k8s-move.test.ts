@@ -1,6 +1,5 @@
 // The move of k8s.io in small: a checkout is imported, promoted to new registries, and every name serves what it served before.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -14,6 +13,7 @@ import type { Context } from "../../components/promotion/run/request.ts";
 import { makeK8sSample, sampleLocations } from "../support/k8s-sample.ts";
 import { type LoopbackServer, serveOnLoopback } from "../support/loopback-server.ts";
 import { inspect, Pusher, pull, startRegistry, type TestRegistry } from "../support/registries.ts";
+import { runArtifacts } from "../support/run-command-lines.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 
@@ -88,12 +88,5 @@ describe("the move of k8s.io, in small", () => {
     assert.equal((await compare("--registry", through)).code, 2);
   });
 
-  function compare(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-    const command = join(import.meta.dirname, "../../components/commands/artifacts.mjs");
-    return new Promise((resolve) => {
-      execFile(process.execPath, [command, "compare", ...args], { cwd: folder }, (error, out, err) =>
-        resolve({ code: error === null ? 0 : Number(error.code), out, err }),
-      );
-    });
-  }
+  const compare = (...args: string[]) => runArtifacts(["compare", ...args], { cwd: folder });
 });

@@ -1,31 +1,19 @@
 // npm run promote and demote against a real registry and a real object store, from a project made by npm run new.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
 import { loadManifests } from "../../components/manifests/load.ts";
 import { freePort } from "../support/ports.ts";
+import { type EndedCommand, runArtifacts } from "../support/run-command-lines.ts";
 import { type SeedServers, startSeedServers } from "../support/seed-servers.ts";
 import { stackFile } from "../support/stack-file.ts";
 
 let servers: SeedServers;
-const artifacts = join(import.meta.dirname, "../../components/commands/artifacts.mjs");
-
-interface Result {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
 /** Runs a command in the folder of the test. */
-function run(command: string, ...args: string[]): Promise<Result> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [artifacts, command, ...args], { cwd: servers.folder }, (error, out, err) =>
-      resolve({ code: error === null ? 0 : Number(error.code), out, err }),
-    );
-  });
+function run(command: string, ...args: string[]): Promise<EndedCommand> {
+  return runArtifacts([command, ...args], { cwd: servers.folder });
 }
 
 const promote = (...args: string[]) =>
