@@ -100,7 +100,7 @@ describe("the SDK's start-up, which depends on its internal files", () => {
     });
   });
 
-  it("loads no packages of npm's own, no compiler, no source maps and no debugger, which its runner loads without the preload", async () => {
+  it("loads nothing that serves functions sent to a cloud, other programs or traces, which its runner loads without the preload", async () => {
     const script = `
       import { createRequire } from "node:module";
       const require = createRequire(${JSON.stringify(module)});
@@ -108,26 +108,29 @@ describe("the SDK's start-up, which depends on its internal files", () => {
       process.once("exit", () => {
         process.exitCode = 0;
         console.error(JSON.stringify({
-          npm: loaded("/@npmcli/arborist/"),
+          npm: loaded("/@npmcli/arborist/") || loaded("/normalize-package-data/"),
           compiler: loaded("/typescript/"),
           sourceMaps: loaded("/source-map-support/"),
           debugger: "getSessionAsync" in require("@pulumi/pulumi/runtime/closure/v8Hooks.js"),
+          engines: loaded("/pulumi/automation/"),
+          traces: loaded("/@opentelemetry/sdk-trace-base/"),
         }));
       });
       require("@pulumi/pulumi");
+      require("@pulumi/pulumi/cmd/run/tracing.js");
       require("@pulumi/pulumi/cmd/run/index.js"); // ends the process with its usage: there are no arguments
     `;
-    const loads = async (...options: string[]): Promise<unknown> => {
-      const { stderr } = await run(process.execPath, [...options, "--input-type=module", "--eval", script]);
+    const loads = async (options: readonly string[], ...args: readonly string[]): Promise<unknown> => {
+      const words = [...options, "--input-type=module", "--eval", script, "--", ...args];
+      const { stderr } = await run(process.execPath, words);
       return JSON.parse(stderr.trim().split("\n").at(-1)!);
     };
-    assert.deepEqual(await loads(), { npm: true, compiler: true, sourceMaps: true, debugger: true });
-    assert.deepEqual(await loads("--import", preload), {
-      npm: false,
-      compiler: false,
-      sourceMaps: false,
-      debugger: false,
-    });
+    const all = { npm: true, compiler: true, sourceMaps: true, debugger: true, engines: true, traces: true };
+    assert.deepEqual(await loads([]), all);
+    const none = { npm: false, compiler: false, sourceMaps: false, debugger: false, engines: false, traces: false };
+    assert.deepEqual(await loads(["--import", preload]), none);
+    const traced = await loads(["--import", preload], "--tracing", "http://127.0.0.1:9");
+    assert.deepEqual(traced, { ...none, traces: true }, "for who asks for traces");
   });
 
   it("is preloaded by Pulumi.yaml", async () => {
