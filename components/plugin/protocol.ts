@@ -155,9 +155,16 @@ export function serveProvider(make: (log: ResourceLog) => ResourceProvider): voi
   }
   exitWithParent();
   const log = engineLog(engineAddress);
-  void serve(timed(implementation(make(log)), log.debug)).then(({ port }) => {
+  const methods = implementation(make(log));
+  // Node writes its cache of compiled modules (NODE_COMPILE_CACHE) when a process exits, and the engine ends a plugin before: after `cancel`,
+  // when all is loaded that the run needed, which can be twice what the start needs.
+  const cancel = (call: Call, reply: Reply): void =>
+    methods["cancel"]!(call, (...answer) => {
+      flushCompileCache();
+      reply(...answer);
+    });
+  void serve(timed({ ...methods, cancel }, log.debug)).then(({ port }) => {
     process.stdout.write(`${port}\n`);
-    // Node writes its cache of compiled modules (NODE_COMPILE_CACHE) when a process exits, and the engine ends a plugin before.
     flushCompileCache();
   });
 }

@@ -1,6 +1,7 @@
 /** Promotes images as a process of its own, which a test can kill and whose clock can differ. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { flushCompileCache } from "node:module";
 import { text } from "node:stream/consumers";
 import { imagePromotion } from "../../components/promotion/images/images.ts";
 import type { ImagesRequest, Outcome, Previous } from "../../components/promotion/run/request.ts";
@@ -19,6 +20,7 @@ export function startPromotion(order: PromotionOrder): {
   readonly child: ChildProcess;
   readonly ended: Promise<Outcome | undefined>;
 } {
+  flushCompileCache(); // what this process has compiled, it need not: one that is killed keeps nothing for the next
   const child = spawn(process.execPath, [import.meta.filename], { stdio: ["pipe", "pipe", "inherit"] });
   afterFile(() => child.kill("SIGKILL"));
   child.stdin.end(JSON.stringify(order));

@@ -3,6 +3,7 @@
  * would be the next one's trouble: a file that leaves a server or a process running fails, by its name. So does an unhandled rejection,
  * which mocha alone ignores.
  */
+import { flushCompileCache } from "node:module";
 import type { Context, RootHookObject } from "mocha";
 import { beginFile, endFile, endTest } from "./cleanup.ts";
 import { watchFile } from "./watchdog.ts";
@@ -18,6 +19,7 @@ export const mochaHooks: RootHookObject = {
   async afterAll(this: Context) {
     const file = fileOf(this.test?.parent);
     await endFile();
+    flushCompileCache(); // else a worker's modules are known to the other processes when it ends, which is with the run
     const left = await leftRunning();
     before = running();
     watchFile(undefined);
