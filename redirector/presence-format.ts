@@ -4,7 +4,7 @@ import { catalogueFolder, filesFolder } from "./object-paths.ts";
 
 /**
  * The presence documents: which objects a promotion has put into which mirrors. Promotions write them to every file mirror, redirectors read
- * them in place of a HEAD for each object. One document for each project, named by the digest of its content, and one index.
+ * them in place of a HEAD for each object. One document for each project, more for a large one, named by the digest of its content, and one index.
  *
  * An object is a key of 48 bits, which no document can be turned back from: a document names no address, so a forged one cannot lead a client
  * anywhere but to a configured mirror.
@@ -94,7 +94,7 @@ const keyText = z.string().check(z.regex(/^[\w-]*$/));
 const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/));
 const version = z.literal(presenceVersion);
 
-/** What one project has in production. */
+/** What one project has in production, or a part of it. */
 const documentFormat = z.object({
   schemaVersion: version,
   project: z.string(),
@@ -111,6 +111,8 @@ const indexFormat = z.object({
     z.object({
       /** SHA-256 of its document. */
       document: sha256,
+      /** Of a large project: SHA-256 of the other documents. */
+      more: z.optional(z.array(sha256).check(z.maxLength(1024))),
       /** Names of the mirrors that hold everything in it. */
       mirrors: z.array(z.string()).check(z.maxLength(1024)),
       /** Names of the mirrors that hold a part of it, because they are filled: what is asked for is looked for there. */
@@ -119,7 +121,7 @@ const indexFormat = z.object({
   ),
 });
 
-/** A project's document. */
+/** A project's document, or one of them. */
 export type PresenceDocument = z.output<typeof documentFormat>;
 /** The index. */
 export type PresenceIndex = z.output<typeof indexFormat>;

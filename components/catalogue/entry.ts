@@ -1,4 +1,5 @@
 import { filesPrefix, imageName } from "../../redirector/object-paths.ts";
+import { presenceDocumentKey } from "../../redirector/presence-format.ts";
 import type {
   ImageDetails,
   ImageFacts,
@@ -15,7 +16,7 @@ import { formats, schemaVersion } from "./formats.ts";
 import { detailsKey, projectKey, writeDocument } from "./layout.ts";
 import { fileListingLine, imageListingLine } from "./listing.ts";
 import { platformsLine } from "./platform-lines.ts";
-import { type DigestKeys, type ProjectPresence, projectPresence } from "./presence.ts";
+import { type DigestKeys, type PresenceNames, projectPresence } from "./presence.ts";
 import { compareNewestFirst, compareTagged, latestOf, sortTags } from "./version-order.ts";
 
 /** What one project has in production. */
@@ -58,7 +59,7 @@ export interface ProjectEntry extends EntryLines {
   /** Undefined if the project has nothing in production. */
   readonly index: IndexEntry | undefined;
   /** What redirectors know of the project; undefined if it has nothing in production. */
-  readonly presence: Pick<ProjectPresence, "sha256"> | undefined;
+  readonly presence: PresenceNames | undefined;
   /** Names of the mirrors that hold all of it; undefined: those that the presence index has. */
   readonly heldBy: readonly string[] | undefined;
   /** Names of the mirrors that hold a part of it; undefined: those that the presence index has. */
@@ -125,15 +126,16 @@ export function composeEntry(
   if (images.length + releases.length + (withdrawn?.length ?? 0) === 0) return emptyEntry(name);
 
   const isInProduction = images.length + releases.length > 0;
-  const ofReleases = releases.map(({ paths }) => ({ files: paths }));
+  const ofReleases = releases.map(({ release, paths }) => ({ release, files: paths }));
   const presence = isInProduction ? projectPresence(name, images, ofReleases, known.digestKeys) : undefined;
-  if (presence) documents.set(presence.key, presence.text);
+  for (const [key, text] of presence?.documents ?? []) documents.set(key, text);
   const document: ProjectDocument = {
     schemaVersion,
     ...inIndex,
     images: images.map(({ versions: _, ...image }) => image),
     releases: releases.map(({ paths: _, ...release }) => release),
-    ...(presence && { presence: presence.key }),
+    ...(presence && { presence: presenceDocumentKey(presence.sha256) }),
+    ...(presence?.more && { morePresence: presence.more.map(presenceDocumentKey) }),
     ...(withdrawn !== undefined && { withdrawn }),
     ...(proof !== undefined && { proof }),
     ...(staging !== undefined && { staging }),

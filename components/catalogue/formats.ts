@@ -22,6 +22,8 @@ const detailsKey = z
   .regex(/^catalog\/details\/[0-9a-f]{64}\.json$/)
   .describe("Path below the host; the digits are the SHA-256 of the document, which never changes");
 
+const presenceKey = z.string().regex(/^catalog\/presence\/[0-9a-f]{64}\.json$/);
+
 const platform = z
   .object({
     platform: z
@@ -151,13 +153,12 @@ const projectDocument = z
     releases: z
       .array(z.object({ release: z.string(), files: z.int().min(1), bytes, details: detailsKey }))
       .describe("Newest first"),
-    presence: z
-      .string()
-      .regex(/^catalog\/presence\/[0-9a-f]{64}\.json$/)
+    presence: presenceKey
       .optional()
       .describe(
         "Path below the host of the document by which redirectors know what is in the mirrors; its form may change",
       ),
+    morePresence: z.array(presenceKey).optional().describe("Of a large project: the other such documents"),
     withdrawn: z
       .array(
         z.object({

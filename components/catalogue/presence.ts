@@ -11,49 +11,104 @@ import {
 } from "../../redirector/presence-format.ts";
 import type { ImageDetails, ReleaseDetails } from "./formats.ts";
 import { writeDocument } from "./layout.ts";
+import { dividePresence, type PresenceItem } from "./presence-parts.ts";
 
 /** Of each repository and each of its digests: the keys of all that it consists of and of what is attached to it, as a document has them. */
 export type DigestKeys = PresenceDocument["images"];
 
-/** A project's presence document, ready to be written. */
-export interface ProjectPresence {
-  /** Where it is written. */
-  readonly key: string;
-  /** SHA-256 of its text, in hexadecimal digits. */
+/** The SHA-256 of a project's presence documents, in hexadecimal digits. */
+export interface PresenceNames {
+  /** Of the first document. */
   readonly sha256: string;
-  readonly text: string;
+  /** Of the others, if the project is divided. */
+  readonly more?: readonly string[];
+}
+
+/** A project's presence documents, ready to be written. */
+export interface ProjectPresence extends PresenceNames {
+  /** Texts by key; the first document comes first. */
+  readonly documents: ReadonlyMap<string, string>;
 }
 
 /** The index of an empty catalogue. */
 export const emptyPresence: PresenceIndex = { schemaVersion: presenceVersion, projects: {} };
 
-/** Composes a project's presence document. Of a digest without keys only its tags are in it. The same input gives the same bytes. */
+/**
+ * Composes a project's presence documents. Of a digest without keys only its tags are in them. The same input gives the same bytes.
+ * @param releases in which all paths are in one folder, the release's.
+ */
 export function projectPresence(
   project: string,
   images: readonly Pick<ImageDetails, "repository" | "versions">[],
-  releases: readonly Pick<ReleaseDetails, "files">[],
+  releases: readonly Pick<ReleaseDetails, "release" | "files">[],
   known: DigestKeys,
 ): ProjectPresence {
-  const tags = images.flatMap(({ repository, versions }) =>
-    versions.flatMap((version) => version.tags.map((tag) => keyOfTag(repository, tag))),
-  );
-  const repositories = images.map(({ repository }) => keyOfRepository(repository));
-  const files = releases.flatMap((release) => release.files.map(({ path }) => keyOfFile(path)));
-  const own = (object: object, name: string): boolean => Object.hasOwn(object, name);
-  const ofImages = images.map(({ repository, versions }): [string, Record<string, string>] => {
-    const digests = own(known, repository) ? known[repository]! : {};
-    const kept = versions.flatMap(({ digest }) => (own(digests, digest) ? [[digest, digests[digest]!] as const] : []));
-    return [repository, Object.fromEntries(kept.sort(([a], [b]) => (a < b ? -1 : 1)))];
-  });
-  const document: PresenceDocument = {
+  const items = [
+    ...images.flatMap((image) => itemsOfImage(image, known)),
+    ...releases.flatMap(({ release, files }) =>
+      files.map(({ path }): Item => itemOf(`file ${release}`, path, { keys: [keyOfFile(path)] })),
+    ),
+  ];
+  const texts = dividePresence(items).map((part) => writeDocument(documentOf(project, part)));
+  const documents = new Map(texts.map((text) => [createHash("sha256").update(text).digest("hex"), text]));
+  const [sha256 = "", ...more] = documents.keys();
+  return {
+    sha256,
+    ...(more.length > 0 && { more }),
+    documents: new Map([...documents].map(([name, text]) => [presenceDocumentKey(name), text])),
+  };
+}
+
+/** A part of what a document has. */
+interface Item extends PresenceItem {
+  readonly keys: readonly number[];
+  readonly repository?: string;
+  /** Of a digest: itself, and the keys of all that it consists of. */
+  readonly digest?: readonly [digest: string, keys: string];
+}
+
+function itemOf(group: string, name: string, has: Omit<Item, keyof PresenceItem>): Item {
+  const ofDigest = has.digest === undefined ? 0 : has.digest.join().length + quotes;
+  return { group, name, size: has.keys.length * charactersOfKey + ofDigest, ...has };
+}
+
+/** A digest's quotes, colon and comma in a document. */
+const quotes = 6;
+const charactersOfKey = 8;
+
+function itemsOfImage(
+  { repository, versions }: Pick<ImageDetails, "repository" | "versions">,
+  known: DigestKeys,
+): Item[] {
+  const digests = Object.hasOwn(known, repository) ? known[repository]! : {};
+  const group = `image ${repository}`;
+  return [
+    itemOf(group, "", { repository, keys: [keyOfRepository(repository)] }),
+    ...versions.map(({ digest, tags }) =>
+      itemOf(group, digest, {
+        repository,
+        keys: tags.map((tag) => keyOfTag(repository, tag)),
+        ...(Object.hasOwn(digests, digest) && { digest: [digest, digests[digest]!] as const }),
+      }),
+    ),
+  ];
+}
+
+function documentOf(project: string, items: readonly Item[]): PresenceDocument {
+  const images = new Map<string, [string, string][]>();
+  for (const { repository, digest } of items) {
+    if (repository === undefined) continue;
+    const own = images.get(repository) ?? [];
+    images.set(repository, own);
+    if (digest !== undefined) own.push([...digest]);
+  }
+  const sorted = <Value>(entries: Iterable<[string, Value]>) => [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
+  return {
     schemaVersion: presenceVersion,
     project,
-    keys: writeKeys([...repositories, ...tags, ...files]),
-    images: Object.fromEntries(ofImages.sort(([a], [b]) => (a < b ? -1 : 1))),
+    keys: writeKeys(items.flatMap(({ keys }) => keys)),
+    images: Object.fromEntries(sorted([...images].map(([name, own]) => [name, Object.fromEntries(sorted(own))]))),
   };
-  const text = writeDocument(document);
-  const sha256 = createHash("sha256").update(text).digest("hex");
-  return { key: presenceDocumentKey(sha256), sha256, text };
 }
 
 /**
@@ -63,7 +118,7 @@ export function projectPresence(
 export function replacePresence(
   index: PresenceIndex,
   project: string,
-  presence: Pick<ProjectPresence, "sha256"> | undefined,
+  presence: PresenceNames | undefined,
   held: { readonly mirrors: readonly string[]; readonly filling?: readonly string[] | undefined } | undefined,
 ): PresenceIndex {
   const projects = new Map(Object.entries(index.projects));
@@ -74,6 +129,7 @@ export function replacePresence(
   if (presence !== undefined && mirrors.length > 0)
     projects.set(project, {
       document: presence.sha256,
+      ...(presence.more !== undefined && { more: [...presence.more] }),
       mirrors: [...mirrors],
       ...(filling.length > 0 && { filling: [...filling] }),
     });

@@ -9,7 +9,7 @@ import {
   readPresenceIndex,
 } from "../presence-format.ts";
 import { readBody } from "./body.ts";
-import type { PublishedObjects, PublishedProject } from "./published-objects.ts";
+import type { PublishedDocument, PublishedObjects } from "./published-objects.ts";
 import { startRounds } from "./rounds.ts";
 
 /** Result of a reading of the index. `absent`: no mirror has one. */
@@ -49,8 +49,8 @@ export class PresenceDocuments {
   readonly #collect: () => void;
   /** Bytes of documents since the last collection. */
   #uncollected = 0;
-  /** Each project's document, as far as it was read, and its number of objects. */
-  #read = new Map<string, { readonly document: string; readonly objects: number }>();
+  /** Each document that was read, and its number of objects. */
+  #read = new Map<string, number>();
   /** The index that was read last, if all that it names was read. */
   #last: { readonly source: string; readonly etag: string | undefined; readonly sha256: string } | undefined;
   #confirmed: number;
@@ -119,31 +119,33 @@ export class PresenceDocuments {
   async #apply(source: string, { projects }: PresenceIndex): Promise<boolean> {
     const before = this.#read;
     const read: typeof before = new Map();
-    const found = new Map<string, PublishedProject>();
+    const found = new Map<string, PublishedDocument>();
     let objects = 0;
     let failed = 0;
-    const admit = (name: string, document: string, count: number, project: PublishedProject): void => {
+    const admit = (sha256: string, count: number, document: PublishedDocument): void => {
       if (objects + count > this.#settings.objects) {
         this.counts.unread++;
         return;
       }
       objects += count;
-      read.set(name, { document, objects: count });
-      found.set(name, project);
+      read.set(sha256, count);
+      found.set(sha256, document);
     };
     // One at a time: the memory is limited, and a reading of all happens only when an instance starts.
-    for (const [name, { document, mirrors, filling = [] }] of Object.entries(projects)) {
+    for (const { document, more = [], mirrors, filling = [] } of Object.values(projects)) {
       const holders = { mirrors: new Set(mirrors), filling: new Set(filling) };
-      const known = before.get(name);
-      if (known?.document === document) {
-        admit(name, document, known.objects, holders);
-        continue;
-      }
-      try {
-        const keys = await this.#readDocument(source, document);
-        admit(name, document, keys.length, { ...holders, keys });
-      } catch {
-        failed++;
+      for (const sha256 of [document, ...more]) {
+        const known = before.get(sha256);
+        if (known !== undefined) {
+          admit(sha256, known, holders);
+          continue;
+        }
+        try {
+          const keys = await this.#readDocument(source, sha256);
+          admit(sha256, keys.length, { ...holders, keys });
+        } catch {
+          failed++;
+        }
       }
     }
     this.#read = read;

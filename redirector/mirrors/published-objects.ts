@@ -19,9 +19,9 @@ export interface PublishedCheck {
   published?: readonly number[];
 }
 
-/** A project, as the index and its document have it. */
-export interface PublishedProject {
-  /** Names of the mirrors that hold all of it. */
+/** A presence document, and what the index says of its project. */
+export interface PublishedDocument {
+  /** Names of the mirrors that hold all of the project. */
   readonly mirrors: ReadonlySet<string>;
   /** Names of the mirrors that hold a part of it; undefined: none. */
   readonly filling?: ReadonlySet<string>;
@@ -29,16 +29,16 @@ export interface PublishedProject {
   readonly keys?: Float64Array | undefined;
 }
 
-/** Of each key this many bits are kept: with the project that is 53 bits, an integer that a double holds exactly. */
+/** Of each key this many bits are kept: with the document that is 53 bits, an integer that a double holds exactly. */
 const droppedBits = 2 ** 8;
-const mostProjects = 2 ** 13;
+const mostDocuments = 2 ** 13;
 
 /** How long a mirror that lacks what it should have is asked for each object again. */
 const doubtMs = 600_000;
 
 /**
- * The objects that promotions have published, and where. Eight bytes for each: one sorted array of 40 bits of the object's key and 13 of its project,
- * because all objects of a project are in the same mirrors. Of 1,000,000 objects, an unpublished one is taken for a published one with a probability
+ * The objects that promotions have published, and where. Eight bytes for each: one sorted array of 40 bits of the object's key and 13 of the document
+ * that has it, because all objects of a project are in the same mirrors. Of 1,000,000 objects, an unpublished one is taken for a published one with a probability
  * of one in a million; its mirror then says that it does not have it.
  */
 export class PublishedObjects {
@@ -71,7 +71,7 @@ export class PublishedObjects {
     for (const key of check.published) {
       for (let at = this.#lowerBound(key); at < this.#table.length && keyIn(this.#table[at]!) === key; at++) {
         isKnown = true;
-        const holders = this.#mirrors[this.#table[at]! % mostProjects];
+        const holders = this.#mirrors[this.#table[at]! % mostDocuments];
         if (!holders?.mirrors.has(check.asked)) {
           if (holders?.filling?.has(check.asked)) isFilling = true;
           continue;
@@ -100,26 +100,26 @@ export class PublishedObjects {
     let holders: ReadonlySet<string> | undefined;
     for (const key of keys) {
       for (let at = this.#lowerBound(key); at < this.#table.length && keyIn(this.#table[at]!) === key; at++) {
-        const mirrors = this.#mirrors[this.#table[at]! % mostProjects]?.holders;
-        // Nearly always one project has it: no new set for each request.
+        const mirrors = this.#mirrors[this.#table[at]! % mostDocuments]?.holders;
+        // Nearly always one document has it, or several of one project: no new set for each request.
         if (mirrors !== undefined && mirrors !== holders) holders = holders?.union(mirrors) ?? mirrors;
       }
     }
     return holders;
   }
 
-  /** Replaces the projects; those that are not named are removed. A project without keys keeps those that it has. */
-  replace(projects: ReadonlyMap<string, PublishedProject>): void {
+  /** Replaces the documents, by name; those that are not named are removed. A document without keys keeps those that it has. */
+  replace(documents: ReadonlyMap<string, PublishedDocument>): void {
     const stale = new Set<number>();
     for (const [name, id] of this.#ids) {
-      const project = projects.get(name);
-      if (project === undefined || project.keys !== undefined) stale.add(id);
-      if (project !== undefined) continue;
+      const document = documents.get(name);
+      if (document === undefined || document.keys !== undefined) stale.add(id);
+      if (document !== undefined) continue;
       this.#ids.delete(name);
       this.#mirrors[id] = undefined;
     }
     const added: Added[] = [];
-    for (const [name, { mirrors, filling, keys }] of projects) {
+    for (const [name, { mirrors, filling, keys }] of documents) {
       const id = this.#ids.get(name) ?? this.#freeId();
       if (id === undefined) continue;
       this.#ids.set(name, id);
@@ -155,11 +155,11 @@ export class PublishedObjects {
   #freeId(): number | undefined {
     const used = this.#mirrors.indexOf(undefined);
     const id = used === -1 ? this.#mirrors.length : used;
-    return id < mostProjects ? id : undefined;
+    return id < mostDocuments ? id : undefined;
   }
 
   #lowerBound(key: number): number {
-    const wanted = key * mostProjects;
+    const wanted = key * mostDocuments;
     let [low, high] = [0, this.#table.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
@@ -170,8 +170,8 @@ export class PublishedObjects {
   }
 }
 
-/** Where a project is. */
-interface Placed extends Pick<PublishedProject, "mirrors" | "filling"> {
+/** Where the project of a document is. */
+interface Placed extends Pick<PublishedDocument, "mirrors" | "filling"> {
   /** Where to look for what the asked mirror lacks: while no mirror holds all of the project, in those that hold a part of it. */
   readonly holders: ReadonlySet<string>;
 }
@@ -181,7 +181,7 @@ function placed(mirrors: ReadonlySet<string>, filling: ReadonlySet<string> | und
   return { mirrors, filling, holders: mirrors.size > 0 ? mirrors : filling };
 }
 
-/** A project's keys, and its id. */
+/** A document's keys, and its id. */
 interface Added {
   readonly id: number;
   readonly keys: Float64Array;
@@ -192,22 +192,22 @@ function kept(key: number): number {
 }
 
 function keyIn(entry: number): number {
-  return Math.floor(entry / mostProjects);
+  return Math.floor(entry / mostDocuments);
 }
 
-/** The table without the stale projects, with the added entries: one pass over both. */
+/** The table without the stale documents, with the added entries: one pass over both. */
 function merged(table: Float64Array, stale: ReadonlySet<number>, added: readonly Added[]): Float64Array<ArrayBuffer> {
   const fresh = new Float64Array(added.reduce((sum, { keys }) => sum + keys.length, 0));
   let filled = 0;
-  for (const { id, keys } of added) for (const key of keys) fresh[filled++] = kept(key) * mostProjects + id;
+  for (const { id, keys } of added) for (const key of keys) fresh[filled++] = kept(key) * mostDocuments + id;
   fresh.sort();
   if (table.length === 0) return fresh;
   let left = 0;
-  for (const entry of table) if (!stale.has(entry % mostProjects)) left++;
+  for (const entry of table) if (!stale.has(entry % mostDocuments)) left++;
   const result = new Float64Array(left + fresh.length);
   let [next, at] = [0, 0];
   for (const entry of table) {
-    if (stale.has(entry % mostProjects)) continue;
+    if (stale.has(entry % mostDocuments)) continue;
     while (next < fresh.length && fresh[next]! < entry) result[at++] = fresh[next++]!;
     result[at++] = entry;
   }

@@ -17,6 +17,8 @@ it("a change writes the part of the lines that it is in, not those of a project 
     assert.ok(bytes.undivided > 1_800_000, told);
     for (const parts of [bytes.partsOfSmall, bytes.partsOfLarge]) assert.ok(parts > 0 && parts < 300_000, told);
     assert.ok(bytes.small < 300_000, told);
+    // What is left is the project's own document, and of its presence and its lines one part each.
+    assert.ok(bytes.large < 600_000, told);
   } finally {
     await stores.stop();
   }

@@ -13,7 +13,7 @@ import type { ObjectStores } from "./object-stores.ts";
 export interface ChangeBytes {
   /** Of one file of a small project. */
   readonly small: number;
-  /** Of a release of the large project; its own document and its presence document are of the whole project. */
+  /** Of a release of the large project; its own document is of the whole project. */
   readonly large: number;
   /** Of the listing and the platform lines within these. */
   readonly partsOfSmall: number;

@@ -38,14 +38,20 @@ export async function readCachedEntry(mirror: CatalogueMirror, project: string):
     const release = readDocument("release", String((await mirror.read(details)) ?? ""));
     for (const { path, sha256, bytes } of release?.files ?? []) sizes.set(`${path} ${sha256}`, bytes);
   });
-  const [digestKeys] = await Promise.all([readDigestKeys(mirror, document.presence), ...images, ...releases]);
+  const [digestKeys] = await Promise.all([readDigestKeys(mirror, document), ...images, ...releases]);
   return { facts, digestKeys, sizes, documents: new Set([key, ...documentsOf(document)]) };
 }
 
-/** What an earlier run has written for redirectors; nothing if there is no such document, or it is of another format. */
-export async function readDigestKeys(mirror: CatalogueMirror, presence: string | undefined): Promise<DigestKeys> {
-  if (presence === undefined) return {};
-  const text = String((await mirror.read(presence)) ?? "");
+/** What an earlier run has written for redirectors; nothing of documents that are not there, or of another format. */
+export async function readDigestKeys(mirror: CatalogueMirror, document: PresenceKeys): Promise<DigestKeys> {
+  const keys: Record<string, Record<string, string>> = {};
+  for (const images of await Promise.all(presenceKeysOf(document).map((key) => readImages(mirror, key))))
+    for (const [repository, digests] of Object.entries(images)) keys[repository] = { ...keys[repository], ...digests };
+  return keys;
+}
+
+async function readImages(mirror: CatalogueMirror, key: string): Promise<DigestKeys> {
+  const text = String((await mirror.read(key)) ?? "");
   try {
     return readPresenceDocument(text).images;
   } catch {
@@ -53,7 +59,14 @@ export async function readDigestKeys(mirror: CatalogueMirror, presence: string |
   }
 }
 
+type PresenceKeys = Pick<ProjectDocument, "presence" | "morePresence">;
+
+function presenceKeysOf({ presence, morePresence = [] }: PresenceKeys): string[] {
+  return presence === undefined ? [] : [presence, ...morePresence];
+}
+
 /** Keys of the documents that a project's document refers to. */
-export function documentsOf({ images, releases, presence }: ProjectDocument): string[] {
-  return [...[...images, ...releases].map(({ details }) => details), ...(presence === undefined ? [] : [presence])];
+export function documentsOf(document: ProjectDocument): string[] {
+  const { images, releases } = document;
+  return [...[...images, ...releases].map(({ details }) => details), ...presenceKeysOf(document)];
 }

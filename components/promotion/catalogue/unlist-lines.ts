@@ -34,12 +34,19 @@ export async function unlistLines(mirror: CatalogueMirror, request: UnlistReques
   if (document === undefined || listed === undefined) return undefined;
   const [holders, digestKeys, { images, releases }] = await Promise.all([
     notIn.length === 0 ? undefined : readHolders(mirror, name),
-    readDigestKeys(mirror, document.presence),
+    readDigestKeys(mirror, document),
     readDetails(mirror, document),
   ]);
   const isKept = (holder: string): boolean => !notIn.includes(holder);
   const [heldBy, filling] = [holders?.mirrors.filter(isKept), holders?.filling?.filter(isKept)];
-  const { schemaVersion: _, images: _images, releases: _releases, presence: _presence, ...about } = document;
+  const {
+    schemaVersion: _,
+    images: _images,
+    releases: _releases,
+    presence: _presence,
+    morePresence: _more,
+    ...about
+  } = document;
   const entry = composeEntry(
     about,
     kind === "images" ? stillWanted(images, lines, prefix) : images,

@@ -301,6 +301,48 @@ it("the presence document has the tags and files, and the keys of the digests th
   assert.equal(referred(none.documents), undefined);
 });
 
+it("a large project has several presence documents, and a new release or tag is in one of them", () => {
+  const digests = Array.from({ length: 2_000 }, (_, at) => `sha256:${at.toString(16).padStart(8, "0").repeat(8)}`);
+  const fact = factsOf("a")[1];
+  const large: Published = {
+    ...published,
+    images: new Map([["tool", new Map(digests.map((each, at) => [each, [`v1.${at}.0`]]))]]),
+    facts: new Map(digests.map((each) => [each, { ...fact, digest: each }])),
+    digestKeys: { "demo/tool": Object.fromEntries(digests.map((each) => [each, each.slice(7, 7 + 64)])) },
+    files: Array.from({ length: 20_000 }, (_, at) => ({
+      path: `v1.${Math.floor(at / 50)}.0/${at % 50}`,
+      sha256: "1".repeat(64),
+      bytes: 1,
+    })),
+    heldBy: ["a"],
+  };
+  const partsOf = (published: Published) => {
+    const { documents, presence } = projectEntry(published);
+    const { presence: first, morePresence = [] } =
+      readDocument("project", documents.get("catalog/projects/demo.json")!) ?? assert.fail("no document");
+    const names = [presence!.sha256, ...(presence!.more ?? [])].map((sha256) => `catalog/presence/${sha256}.json`);
+    assert.deepEqual([first, ...morePresence], names);
+    return new Map(names.map((name) => [name, documents.get(name)!]));
+  };
+  const parts = partsOf(large);
+  assert.ok(parts.size > 4 && parts.size <= 16, `${parts.size} documents`);
+  for (const text of parts.values()) assert.ok(text.length < 140 * 1024, `${text.length} characters`);
+  const read = [...parts.values()].map(readPresenceDocument);
+  const keys = read.flatMap((one) => [...readKeys(one.keys)]).sort((a, b) => a - b);
+  assert.equal(keys.length, 1 + digests.length + large.files.length);
+  assert.deepEqual(keys, [...new Set(keys)], "each once");
+  const known = Object.assign({}, ...read.map(({ images }) => images["demo/tool"])) as object;
+  assert.deepEqual(Object.keys(known).sort(), digests);
+  const changes: Partial<Published>[] = [
+    { files: [...large.files, { path: "v99.0.0/a", sha256: "1".repeat(64), bytes: 1 }] },
+    { images: new Map([["tool", new Map(digests.map((each, at) => [each, at === 7 ? ["x"] : [`v1.${at}.0`]]))]]) },
+  ];
+  for (const change of changes) {
+    const after = partsOf({ ...large, ...change });
+    assert.deepEqual([after.size, [...after.keys()].filter((name) => !parts.has(name)).length], [parts.size, 1]);
+  }
+});
+
 it("the presence index: one project changes, an unlisting keeps the mirrors, and nobody is promised without them", () => {
   const [one, two] = [{ sha256: "1".repeat(64) }, { sha256: "2".repeat(64) }];
   const first = replacePresence(replacePresence(emptyPresence, "b", one, { mirrors: ["m"] }), "a", two, {
@@ -322,6 +364,13 @@ it("the presence index: one project changes, an unlisting keeps the mirrors, and
   assert.deepEqual(Object.keys(replacePresence(first, "c", one, undefined).projects), ["a", "b"]);
   assert.deepEqual(Object.keys(replacePresence(first, "a", one, { mirrors: [] }).projects), ["b"]);
   assert.deepEqual(readPresenceIndex(writeDocument(first)), first);
+  const divided = replacePresence(first, "a", { ...one, more: [two.sha256] }, undefined);
+  assert.deepEqual(divided.projects["a"], { document: one.sha256, more: [two.sha256], mirrors: ["m", "n"] });
+  assert.deepEqual(readPresenceIndex(writeDocument(divided)), divided);
+  assert.deepEqual(replacePresence(divided, "a", one, undefined).projects["a"], {
+    ...first.projects["a"],
+    document: one.sha256,
+  });
 });
 
 const root = join(import.meta.dirname, "../../..");

@@ -80,6 +80,33 @@ it("reads the index and only the documents that changed", async () => {
   assert.equal(published.presence({ ...byDigest }), "present");
 });
 
+it("of a project with several documents only those are read that changed, and what one lacks another may have", async () => {
+  const { documents, published, gets, stores } = world();
+  const publish = (texts: readonly string[], mirrors = ["a"]) => {
+    const [document, ...more] = texts.map(hex);
+    for (const text of texts) stores.get("https://one")!.set(`catalog/presence/${hex(text)}.json`, text);
+    const index = { schemaVersion: 1, projects: { demo: { document, more, mirrors } } };
+    stores.get("https://one")!.set("catalog/presence.json", JSON.stringify(index));
+  };
+  const of = (tag: string) =>
+    published.presence({ ...tagged, route: { kind: "manifest", path: `/app/manifests/${tag}` } });
+  publish(["v1", "v2", "v3"].map((tag) => documentOf(tag)));
+  assert.equal(await documents.refresh(), "changed");
+  assert.deepEqual(["v1", "v2", "v3", "v4"].map(of), ["present", "present", "present", undefined]);
+  gets.length = 0;
+  publish(["v1", "v4", "v3"].map((tag) => documentOf(tag)));
+  await documents.refresh();
+  assert.deepEqual(gets.slice(1), [`https://one/catalog/presence/${hex(documentOf("v4"))}.json`]);
+  assert.deepEqual(["v1", "v2", "v3", "v4"].map(of), ["present", undefined, "present", "present"]);
+  publish(
+    ["v1", "v4"].map((tag) => documentOf(tag)),
+    ["b"],
+  );
+  await documents.refresh();
+  assert.deepEqual(["v1", "v3", "v4"].map(of), ["absent", undefined, "absent"]);
+  assert.equal(published.size, 4);
+});
+
 it("holds one document at a time, and asks for the memory of what it has read", async () => {
   const projects = Object.fromEntries(
     Array.from({ length: 9 }, (_, index) => {

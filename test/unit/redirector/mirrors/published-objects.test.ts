@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import {
   type PublishedCheck,
+  type PublishedDocument,
   PublishedObjects,
-  type PublishedProject,
 } from "../../../../redirector/mirrors/published-objects.ts";
 import {
   keyOfAttachedBlob,
@@ -85,7 +85,7 @@ describe("replace", () => {
   it("a project that is not named is removed, one without keys keeps them, a digest that went is gone", () => {
     const { objects } = published();
     const other = Float64Array.from([keyOfTag("other", "v1"), keyOfTag("other", "v2")]);
-    const demo: PublishedProject = { mirrors: new Set(["a"]) };
+    const demo: PublishedDocument = { mirrors: new Set(["a"]) };
     objects.replace(
       new Map([
         ["demo", demo],
@@ -113,7 +113,7 @@ describe("replace", () => {
           name,
           Float64Array.from({ length: round * 3 }, (_, index) => keyOfTag(name, `${round}-${index}`)),
         );
-      const changed = [...projects].map(([each, own]): [string, PublishedProject] => {
+      const changed = [...projects].map(([each, own]): [string, PublishedDocument] => {
         return [each, { mirrors: new Set(["a"]), keys: each === name ? own : undefined }];
       });
       objects.replace(new Map(changed));
