@@ -1,3 +1,4 @@
+import type { PlannedFills } from "../promotion/provider/planned-fills.ts";
 import type { Unverified } from "../promotion/run/production-verification.ts";
 import type { Inventory } from "../promotion/run/request.ts";
 import { countOf } from "../promotion/text/count-of.ts";
@@ -84,9 +85,9 @@ export function reportOf(audited: readonly Audited[], unmanaged: readonly Unmana
   };
 }
 
-/** A report without what mirrors lack that are being filled, which a note says. @param planned their names. */
-export function withoutPlannedFills(report: Report, planned: ReadonlySet<string>): Report {
-  const isPlanned = ({ mirror, what }: Difference) => planned.has(mirror) && what !== "extra";
+/** A report without what mirrors lack that are being filled, which a note says. */
+export function withoutPlannedFills(report: Report, planned: Pick<PlannedFills, "has">): Report {
+  const isPlanned = (one: Difference) => one.what !== "extra" && planned.has(one);
   const left = Map.groupBy(report.differences.filter(isPlanned), ({ mirror }) => mirror);
   const notes = [...left].map(([mirror, lines]) => `${mirror}: filling, ${countOf(lines.length, "line")} left`);
   return {

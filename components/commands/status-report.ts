@@ -1,7 +1,10 @@
 /** What is missing in production, since when and why, as the state of a stack remembers it. Pure. */
+
+import { type FilledPart, PlannedFills } from "../promotion/provider/planned-fills.ts";
 import { lastRunOutput, type RunRecord, unpackRecord } from "../promotion/provider/run-record.ts";
 import { countOf } from "../promotion/text/count-of.ts";
 import { formatBytes } from "../promotion/text/format-bytes.ts";
+import { namesIn } from "../promotion/text/names-in.ts";
 import { escapeUnprintable } from "../promotion/text/printable.ts";
 import { CommandError } from "./command.ts";
 import type { FillExecution } from "./fill-executions.ts";
@@ -44,6 +47,8 @@ export interface PromotionStatus {
   }[];
   /** Mirrors that the last runs left to `artifacts fill`, whatever it has brought since. */
   readonly filling: readonly string[];
+  /** Which promotions left them. */
+  readonly leftToFill: readonly FilledPart[];
   /** Projects of the manifests that no deployment has promoted yet. */
   readonly undeployed: readonly string[];
   /** Each promotion's last run that had something to do, the latest first; none of states of earlier versions. */
@@ -74,7 +79,7 @@ export function promotionStatus(text: string, from: string, wanted: readonly str
           modified,
           initErrors,
           run: unpackRecord(outputs[lastRunOutput]),
-          filling: String(outputs["filling"] ?? "").split(" "),
+          filling: namesIn(outputs["filling"]),
         },
       ];
     },
@@ -108,7 +113,10 @@ export function promotionStatus(text: string, from: string, wanted: readonly str
       projects: [...new Set(held.map(({ project }) => project))],
       since: held.map(({ modified }) => modified).sort()[0],
     })),
-    filling: [...new Set(promotions.flatMap(({ filling }) => filling))].filter((name) => name !== "").sort(),
+    filling: [...new Set(promotions.flatMap(({ filling }) => filling))].sort(),
+    leftToFill: promotions.flatMap(({ project, kind, filling }) =>
+      filling.map((mirror) => ({ mirror, project, kind })),
+    ),
     undeployed: wanted.filter((name) => !deployed.has(name)),
     runs: promotions.flatMap(({ run }) => run ?? []).sort((one, other) => (one.time < other.time ? 1 : -1)),
   };
@@ -121,6 +129,8 @@ export interface FillStatus {
   readonly left: number;
   /** A job fills it, or has filled it since: the next deployment sees the end, and nothing is wrong. */
   readonly planned: boolean;
+  /** The promotions that left it, `project kind` each: others are complete there, or drift. */
+  readonly promotions: readonly string[];
   /** The latest execution of a job that filled it. */
   readonly execution?: FillExecution;
   /** Why no job can fill it: it is filled by hand. */
@@ -133,14 +143,16 @@ export interface FillStatus {
  * @param whyNoJob why no job can fill a mirror; undefined: one can.
  */
 export function fillsOf(
-  { filling, rows }: PromotionStatus,
+  { filling, leftToFill, rows }: PromotionStatus,
   executions: ReadonlyMap<string, FillExecution>,
   whyNoJob: (mirror: string) => string | undefined = () => undefined,
 ): FillStatus[] {
   return filling.map((mirror) => {
     const execution = executions.get(mirror);
     const noJob = whyNoJob(mirror);
-    const here = rows.filter((row) => row.mirror === mirror);
+    const parts = leftToFill.filter((part) => part.mirror === mirror);
+    const isPart = (row: FilledPart) => parts.some(({ project, kind }) => row.project === project && row.kind === kind);
+    const here = rows.filter((row) => row.mirror === mirror && isPart(row));
     // The latest: what a later run left was in no order of before.
     const since =
       here
@@ -152,6 +164,7 @@ export function fillsOf(
       mirror,
       left: here.reduce((sum, { missing, incomplete }) => sum + missing + incomplete, 0),
       planned: execution?.state === "running" || hasEnded,
+      promotions: parts.map(({ project, kind }) => `${project} ${kind}`),
       ...(execution && { execution }),
       ...(noJob !== undefined && { noJob }),
     };
@@ -160,8 +173,11 @@ export function fillsOf(
 
 /** Whether everything that was deployed is in place, but for what is being filled as planned. */
 export function isInPlace({ rows, failures }: PromotionStatus, fills: readonly FillStatus[] = []): boolean {
-  const planned = new Set(fills.flatMap((fill) => (fill.planned ? [fill.mirror] : [])));
-  return failures.length === 0 && rows.every(({ mirror, extra }) => planned.has(mirror) && extra === 0);
+  const ofPlanned = fills.filter(({ planned }) => planned);
+  const planned = new PlannedFills(
+    ofPlanned.flatMap(({ mirror, promotions }) => promotions.map((one) => `${mirror} ${one}\n`)).join(""),
+  );
+  return failures.length === 0 && rows.every((row) => planned.has(row) && row.extra === 0);
 }
 
 /** Head and rows of a table. @param now for how long it has been so. */

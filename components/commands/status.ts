@@ -38,7 +38,7 @@ export const statusCommand = new Command("status")
   )
   .option(
     "--json",
-    "one JSON document: {projects, rows: [{project, kind, mirror, missing, extra, incomplete, since}], failures: [{cause, projects, since}], filling, fills, undeployed, runs: [{time, project, kind, everywhere, seconds, bytes, failures, mirrors: [{mirror, steps, failed, bytes, seconds, lagSeconds}]}], dnssec: {status, ds}}; filling: mirrors that are left to artifacts fill; fills: [{mirror, left, planned, execution, noJob}] of them; planned: a job fills it, or has since; noJob: why none can; dnssec: where the stack signs the zone",
+    "one JSON document: {projects, rows: [{project, kind, mirror, missing, extra, incomplete, since}], failures: [{cause, projects, since}], filling, leftToFill: [{mirror, project, kind}], fills, undeployed, runs: [{time, project, kind, everywhere, seconds, bytes, failures, mirrors: [{mirror, steps, failed, bytes, seconds, lagSeconds}]}], dnssec: {status, ds}}; filling: mirrors that are left to artifacts fill; fills: [{mirror, left, planned, promotions, execution, noJob}] of them; promotions: `project kind` of each that left it; planned: a job fills it, or has since; noJob: why none can; dnssec: where the stack signs the zone",
   )
   .action(async (values) => {
     const local = await useLocalStack(values.stack);

@@ -465,25 +465,24 @@ describe("scripts of the workflows", () => {
     it("leaves out what mirrors lack that are being filled as planned, as the status has it", async function () {
       if (spawnSync("jq", ["--version"]).status !== 0) skip(this, "there is no jq");
       const fills = [
-        { mirror: "images-a", planned: true },
-        { mirror: "images-b", planned: false },
-        { mirror: "files-c", planned: true },
+        { mirror: "images-a", planned: true, promotions: ["tool images", "other images"] },
+        { mirror: "images-b", planned: false, promotions: ["tool images"] },
+        { mirror: "files-c", planned: true, promotions: ["tool files"] },
       ];
       for (const [status, code, filling] of [
-        [JSON.stringify({ fills }), 3, "images-a files-c"],
+        [JSON.stringify({ fills }), 3, "images-a tool images\nimages-a other images\nfiles-c tool files\n"],
         [JSON.stringify({ fills: [] }), 0, ""],
         ["", 1, ""],
       ] as const) {
-        await program("pulumi", `echo "$ARTIFACTS_FILLING" > "${folder}/preview"`);
-        await program("npm", `echo "$ARTIFACTS_FILLING" > "${folder}/audit"`);
+        await program("pulumi", `cp "$ARTIFACTS_FILLING" "${folder}/preview"`);
+        await program("npm", `cp "$ARTIFACTS_FILLING" "${folder}/audit"`);
         await program(
           "node",
           `case "$*" in *" status "*) printf '%s' '${status}'; exit ${code};; *" dnssec") exit 0;; esac; exec "${process.execPath}" "$@"`,
         );
         const { outputs, printed } = await run(await workflowScript("workflows/drift.yml", "Compare"));
         assert.equal(outputs, "drift=no\n", printed);
-        for (const told of ["preview", "audit"])
-          assert.equal(await readFile(join(folder, told), "utf8"), `${filling}\n`);
+        for (const told of ["preview", "audit"]) assert.equal(await readFile(join(folder, told), "utf8"), filling);
       }
     });
 

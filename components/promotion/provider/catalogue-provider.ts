@@ -6,6 +6,7 @@ import type { CatalogueWriter } from "../catalogue/catalogue-writer.ts";
 import type { EntryOutcome, EntryRequest, UnlistRequest } from "../catalogue/request.ts";
 import { causeOf } from "../http/errors.ts";
 import { progressLine } from "../run/progress.ts";
+import { namesIn } from "../text/names-in.ts";
 import { fileMirrorsSchema, signingSchema, storageSchema, trustSchema } from "./kinds.ts";
 import { fingerprint, packLines, unpackLines } from "./packed-lines.ts";
 import { keepFailedPurges } from "./run-record.ts";
@@ -201,11 +202,11 @@ function contentOf({ images, files }: PromotedLines): string {
 
 function requestOf(inputs: Properties, lines: PromotedLines): EntryRequest {
   const { summary: _, heldBy, filling = "", ...request } = schema.parse(inputs);
-  const names = new Set(filling.split(" ").filter((name) => name !== ""));
+  const names = new Set(namesIn(filling));
   return {
     ...request,
     ...lines,
-    heldBy: heldBy?.split(" ").filter((name) => !names.has(name)),
+    heldBy: heldBy === undefined ? undefined : namesIn(heldBy).filter((name) => !names.has(name)),
     filling: [...names],
   };
 }

@@ -4,6 +4,7 @@ import { afterSign } from "../run/differences.ts";
 import type { Differences, Inventory, Previous } from "../run/request.ts";
 import { wantedText } from "../run/wanted-text.ts";
 import { joinLines } from "../text/join-lines.ts";
+import { namesIn } from "../text/names-in.ts";
 import { splitLines } from "../text/split-lines.ts";
 import type { AnyRequest, Kind } from "./kinds.ts";
 
@@ -89,18 +90,17 @@ export function perhapsFilled(
 /**
  * The output `filling` after a refresh, without the mirrors that lack nothing any more: of those no run tells the catalogue, as there is nothing to do.
  * @param filling as the last run left it.
- * @param planned names of mirrors that stay: the next deployment sees that they are filled.
+ * @param isPlanned for the name of a mirror that stays: the next deployment sees that it is filled.
  */
 export function stillFilling(
   filling: unknown,
   incomplete: Differences,
-  planned: ReadonlySet<string>,
+  isPlanned: (mirror: string) => boolean,
 ): { filling?: string } {
   if (typeof filling !== "string") return {};
   return {
-    filling: filling
-      .split(" ")
-      .filter((name) => Object.hasOwn(incomplete, name) || planned.has(name))
+    filling: namesIn(filling)
+      .filter((name) => Object.hasOwn(incomplete, name) || isPlanned(name))
       .join(" "),
   };
 }

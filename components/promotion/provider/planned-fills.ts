@@ -1,4 +1,5 @@
-/** Mirrors that are being filled as planned: a comparison with the manifests need not tell what they lack. */
+/** Promotions that are being filled as planned: a comparison with the manifests need not tell what their mirrors lack. */
+import { readFileSync } from "node:fs";
 import { afterSign } from "../run/differences.ts";
 import type { Differences, Inventory } from "../run/request.ts";
 import { joinLines } from "../text/join-lines.ts";
@@ -6,25 +7,52 @@ import { splitLines } from "../text/split-lines.ts";
 import type { Kind } from "./kinds.ts";
 import { thingOf } from "./left-to-fill.ts";
 
-/** The names in ARTIFACTS_FILLING, which the nightly comparison sets while jobs fill these mirrors, or have filled them since the last deployment. */
-export function plannedFills(environment: NodeJS.ProcessEnv): ReadonlySet<string> {
-  return new Set((environment["ARTIFACTS_FILLING"] ?? "").split(" ").filter((name) => name !== ""));
+/** What of a project a mirror is being filled with. */
+export interface FilledPart {
+  readonly mirror: string;
+  readonly project: string;
+  readonly kind: "images" | "files";
 }
 
-/** The differences without what such mirrors lack. What is there beyond what is wanted stays. */
-export function withoutPlanned(differences: Differences, planned: ReadonlySet<string>): Differences {
+/** By mirror and promotion: a project that is whole in a mirror that lacks others is compared there. */
+export class PlannedFills {
+  readonly #lines: ReadonlySet<string>;
+
+  /** @param text a line `mirror project kind` each. */
+  constructor(text: string) {
+    this.#lines = new Set(splitLines(text));
+  }
+
+  has({ mirror, project, kind }: FilledPart): boolean {
+    return this.#lines.has(`${mirror} ${project} ${kind}`);
+  }
+}
+
+/** The file in ARTIFACTS_FILLING, which the nightly comparison writes: what jobs fill now, or have filled since the last deployment. @throws Error if it cannot be read. */
+export function plannedFills(environment: NodeJS.ProcessEnv): PlannedFills {
+  const file = environment["ARTIFACTS_FILLING"] ?? "";
+  return new PlannedFills(file === "" ? "" : readFileSync(file, "utf8"));
+}
+
+/** The differences without what such mirrors lack. What is there beyond what is wanted stays. @param isPlanned for a mirror's name. */
+export function withoutPlanned(differences: Differences, isPlanned: (mirror: string) => boolean): Differences {
   return Object.fromEntries(
     Object.entries(differences).flatMap(([name, text]) => {
-      const lines = splitLines(text).filter((line) => !planned.has(name) || line.startsWith("- "));
+      const lines = splitLines(text).filter((line) => !isPlanned(name) || line.startsWith("- "));
       return lines.length === 0 ? [] : [[name, joinLines(lines)]];
     }),
   );
 }
 
-/** An inventory as if such mirrors had what they lack. @param wanted the lines that were asked for. */
-export function asPlanned(kind: Kind, inventory: Inventory, wanted: string, planned: ReadonlySet<string>): Inventory {
-  if (planned.size === 0) return inventory;
-  const incomplete = withoutPlanned(inventory.incomplete, planned);
+/** An inventory as if such mirrors had what they lack. @param wanted the lines that were asked for. @param isPlanned for a mirror's name. */
+export function asPlanned(
+  kind: Kind,
+  inventory: Inventory,
+  wanted: string,
+  isPlanned: (mirror: string) => boolean,
+): Inventory {
+  if (!Object.keys(inventory.incomplete).some(isPlanned)) return inventory;
+  const incomplete = withoutPlanned(inventory.incomplete, isPlanned);
   const lines = Object.values(incomplete).flatMap(splitLines);
   const [missing, partial] = [new Set(afterSign("+ ", lines)), new Set(afterSign("~ ", lines))];
   const isThere = (line: string) => !missing.has(line) && !partial.has(line) && !partial.has(thingOf(kind, line));

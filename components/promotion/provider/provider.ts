@@ -8,6 +8,7 @@ import { RemovalRefused } from "../run/removal-guard.ts";
 import type { Context, Differences, Previous } from "../run/request.ts";
 import { withTimeout } from "../run/with-timeout.ts";
 import { formatCount } from "../text/format-count.ts";
+import { namesIn } from "../text/names-in.ts";
 import { splitLines } from "../text/split-lines.ts";
 import type { CatalogueNews } from "./catalogue-provider.ts";
 import { type Confirmed, currentSetting, howToConfirm, parseConfirmed } from "./confirmed.ts";
@@ -74,7 +75,10 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const { text } = kindOf(type);
       const changed = compareInputs(oldInputs, news).filter((name) => !holdsUnknown(news[name]));
       // Even with equal texts there is work if a mirror is incomplete.
-      if (changed.length === 0 && Object.keys(withoutPlanned(incompleteOf(olds), planned)).length > 0)
+      if (
+        changed.length === 0 &&
+        Object.keys(withoutPlanned(incompleteOf(olds), plannedFor(kindOf(type), news))).length > 0
+      )
         return { changed: [text] };
       return { changed, replaces: changed.filter((name) => name === "project" || name === "prefix") };
     },
@@ -107,6 +111,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       }
       const { takeInventory } = await kind.load();
       const last = lastAsked(kind, inputs, outputs);
+      const isPlanned = plannedFor(kind, last);
       const attached = kind.text === "images" ? (attachedOf(outputs) ?? "") : undefined;
       const deep = shareOfTheDay(process.env["ARTIFACTS_DEEP_DAYS"], new Date());
       const actual = await takeInventory(requestOf(kind, last), {
@@ -114,7 +119,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
         deep,
         attached,
       });
-      const inventory = asPlanned(kind, actual, String(last[kind.text]), planned);
+      const inventory = asPlanned(kind, actual, String(last[kind.text]), isPlanned);
       for (const failure of inventory.failures) await log.lasting(urn, "warning", failure);
       const { notes = [] } = inventory;
       if (notes.length > 0)
@@ -132,7 +137,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const incomplete = { ...before, ...actual.incomplete };
       return {
         id,
-        outputs: outputsOf(kind, { ...last, ...stillFilling(last["filling"], incomplete, planned) }, found, {
+        outputs: outputsOf(kind, { ...last, ...stillFilling(last["filling"], incomplete, isPlanned) }, found, {
           incomplete,
           attached: inventory.attached ?? attached,
           lastRun: outputs[lastRunOutput],
@@ -163,6 +168,11 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       stop.abort(new Error("stopped"));
     },
   };
+
+  /** Whether a mirror is being filled with what a promotion wants. */
+  function plannedFor({ text: kind }: Kind, inputs: Properties): (mirror: string) => boolean {
+    return (mirror) => planned.has({ mirror, project: String(inputs["project"]), kind });
+  }
 
   async function carryOut(
     urn: string,
@@ -264,7 +274,7 @@ function fillingOf({ fillAbove }: AnyRequest, left: Differences): { filling?: st
 
 /** The mirrors that the last run left to a fill. */
 function fillingIn(last: Properties | undefined): ReadonlySet<string> {
-  return new Set(String(last?.["filling"] ?? "").split(" "));
+  return new Set(namesIn(last?.["filling"]));
 }
 
 /** What is left to a fill, in a sentence. */

@@ -8,6 +8,7 @@ import {
   reportOf,
   withoutPlannedFills,
 } from "../../../components/commands/audit-report.ts";
+import { PlannedFills } from "../../../components/promotion/provider/planned-fills.ts";
 
 const clean: Audited = {
   project: "kops",
@@ -147,6 +148,10 @@ it("a cause is said once, with all projects and mirrors that it hits", () => {
   );
 });
 
+function planned(mirrors: readonly string[], project = drifted.project): PlannedFills {
+  return new PlannedFills(mirrors.map((mirror) => `${mirror} ${project} ${drifted.kind}\n`).join(""));
+}
+
 it("what a mirror lacks that is being filled is a note, and what is there beyond what is wanted stays a difference", () => {
   const lacking = {
     ...drifted,
@@ -154,14 +159,16 @@ it("what a mirror lacks that is being filled is a note, and what is there beyond
   };
   const report = withoutPlannedFills(
     reportOf([{ ...lacking, inventory: { ...lacking.inventory, failures: [] } }]),
-    new Set(["files-a"]),
+    planned(["files-a"]),
   );
   assert.equal(isClean(report), true);
   assert.match(describeReport(report), /^why:\nfiles-a: filling, 2 lines left\n/);
-  const extra = withoutPlannedFills(reportOf([drifted]), new Set(["files-a", "files-b"]));
+  const extra = withoutPlannedFills(reportOf([drifted]), planned(["files-a", "files-b"]));
   assert.deepEqual(
     extra.differences.map(({ what }) => what),
     ["extra", "extra"],
   );
-  assert.deepEqual(withoutPlannedFills(reportOf([drifted]), new Set()), reportOf([drifted]));
+  const other = planned(["files-a", "files-b"], "another");
+  for (const none of [planned([]), other])
+    assert.deepEqual(withoutPlannedFills(reportOf([drifted]), none), reportOf([drifted]));
 });

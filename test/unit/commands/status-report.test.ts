@@ -27,7 +27,15 @@ describe("status", () => {
     const status = promotionStatus(exported(promotion("Images", "tool"), promotion("Files", "tool")), "s.json", [
       "tool",
     ]);
-    assert.deepEqual(status, { projects: 1, rows: [], failures: [], filling: [], undeployed: [], runs: [] });
+    assert.deepEqual(status, {
+      projects: 1,
+      rows: [],
+      failures: [],
+      filling: [],
+      leftToFill: [],
+      undeployed: [],
+      runs: [],
+    });
     assert.ok(isInPlace(status));
     assert.deepEqual(statusTable(status, new Date()), []);
     assert.deepEqual(nextCommands(status, "prod"), []);
@@ -114,6 +122,10 @@ describe("status", () => {
     assert.equal(told?.planned, false, "what a later run left");
     const stray = promotion("Images", "a", { outputs: { incomplete: { eu: "- app:v1 sha256:a\n" }, filling: "eu" } });
     assert.ok(!isInPlace(promotionStatus(exported(stray), "s.json", []), fills("running")));
+    // Another project was complete in this mirror, and is not.
+    const missing = promotion("Images", "b", { outputs: { incomplete: left.incomplete, filling: "" } });
+    const withAnother = promotionStatus(exported(promotion("Images", "a", { outputs: left }), missing), "s.json", []);
+    assert.ok(!isInPlace(withAnother, fills("running")));
   });
 
   it("a cause that holds back many projects is said once", () => {

@@ -1,6 +1,9 @@
 /** The provider without the engine: what it makes of inputs, differences and a user's confirmation. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { describe, it } from "mocha";
 import { type Properties, unknown } from "../../../../components/plugin/properties.ts";
 import { PartialFailure } from "../../../../components/plugin/protocol.ts";
@@ -419,7 +422,10 @@ it("a refresh takes what has been filled off the mirrors that are being filled, 
   assert.deepEqual((await provider.diff!({ ...differs, olds: read!.outputs! })).changed, ["files"]);
 
   // The nightly comparison, while a job fills both.
-  process.env["ARTIFACTS_FILLING"] = "eu us";
+  const filling = join(await mkdtemp(join(tmpdir(), "artifacts-provider-")), "filling");
+  afterTest(async () => await rm(dirname(filling), { recursive: true }));
+  await writeFile(filling, "eu kops files\nus kops files\nus kops images\n");
+  process.env["ARTIFACTS_FILLING"] = filling;
   afterTest(() => delete process.env["ARTIFACTS_FILLING"]);
   said.length = 0;
   const nightly = promotionProvider({ status: async () => {}, lasting: async (_, __, line) => void said.push(line) });
@@ -433,4 +439,13 @@ it("a refresh takes what has been filled off the mirrors that are being filled, 
     ["files"],
     "what is there and not wanted",
   );
+
+  // Of this mirror a job fills other projects, and of this project the images.
+  await writeFile(filling, "eu kops files\nus another files\nus kops images\n");
+  said.length = 0;
+  const another = promotionProvider({ status: async () => {}, lasting: async (_, __, line) => void said.push(line) });
+  const seen = await another.read!(refreshed);
+  assert.deepEqual([seen!.inputs["files"], seen!.outputs!["filling"]], ["", "eu us"]);
+  assert.match(said.join(), /mirror us: \+ a sha256/);
+  assert.deepEqual((await another.diff!({ ...differs, olds: seen!.outputs! })).changed, ["files"]);
 });
