@@ -16,6 +16,7 @@ import { builtTools } from "../support/programs.ts";
 await builtTools("pulumi");
 
 const commandLine = join(import.meta.dirname, "../../components/commands/artifacts.mjs");
+const preload = join(import.meta.dirname, "../../components/stack/sdk-preload.ts");
 const common = ["--non-interactive", "--color", "never"];
 const options = [...common, "--suppress-progress", "--stack", "local"];
 
@@ -31,6 +32,10 @@ describe("a program on the emulated cloud", () => {
     await cp(join(import.meta.dirname, "emulated-program"), program, { recursive: true });
     await symlink(join(import.meta.dirname, "../../node_modules"), join(program, "node_modules"));
     await writeFile(join(program, "package.json"), '{"type":"module"}');
+    // As in the Pulumi.yaml of this project: what the SDK loads for others takes longer than this program.
+    const options = { typescript: false, nodeargs: `--stack-trace-limit=0 --import ${preload}` };
+    const project = { name: "emulated", main: "index.ts", runtime: { name: "nodejs", options } };
+    await writeFile(join(program, "Pulumi.yaml"), JSON.stringify(project)); // JSON is YAML
     await writeFile(join(program, "service.tar.gz"), await echoSource("1"));
     const settings = { "gcp:project": "demo", "aws:region": "us-east-1", "emulated:greeting": "hello" };
     await writeFile(join(program, "Pulumi.local.yaml"), JSON.stringify({ config: settings }));
