@@ -88,6 +88,16 @@ export function writeInitFailed(failed: {
   return finish(writeProperties(writer, 4, failed.inputs));
 }
 
+/** Reads one property, an entry in the only field of `google.protobuf.Struct`. */
+export function readProperty(bytes: Uint8Array): [name: string, value: unknown] {
+  return readEntry(protobuf.Reader.create(bytes), bytes.length);
+}
+
+/** Writes what {@link readProperty} reads. */
+export function writeProperty(name: string, value: unknown): Uint8Array {
+  return writeEntry(protobuf.Writer.create(), name, value).finish();
+}
+
 /** How one field of a message is read. */
 type Field<T> = (fields: Fields) => T;
 
@@ -158,18 +168,26 @@ function readStruct(reader: protobuf.Reader, end: number): Properties {
       reader.skipType(field & 7);
       continue;
     }
-    const entryEnd = reader.uint32() + reader.pos;
-    let name = "";
-    let value: unknown = null;
-    while (reader.pos < entryEnd) {
-      const key = reader.uint32();
-      if (key === tag(1)) name = reader.string();
-      else if (key === tag(2)) value = readValue(reader, reader.uint32() + reader.pos);
-      else reader.skipType(key & 7);
-    }
-    entries.push([name, value]);
+    entries.push(readEntry(reader, reader.uint32() + reader.pos));
   }
-  return Object.fromEntries(entries); // whatever their names, they become properties of its own
+  return namedProperties(entries);
+}
+
+/** Properties in the order of their names, as the generated classes have them: the engine writes a map in any order. */
+export function namedProperties(entries: [name: string, value: unknown][]): Properties {
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1))); // whatever their names, they become properties of its own
+}
+
+function readEntry(reader: protobuf.Reader, end: number): [name: string, value: unknown] {
+  let name = "";
+  let value: unknown = null;
+  while (reader.pos < end) {
+    const key = reader.uint32();
+    if (key === tag(1)) name = reader.string();
+    else if (key === tag(2)) value = readValue(reader, reader.uint32() + reader.pos);
+    else reader.skipType(key & 7);
+  }
+  return [name, value];
 }
 
 /** `google.protobuf.Value`: one of null (1), number (2), text (3), boolean (4), Struct (5), ListValue (6). */
@@ -213,13 +231,13 @@ function readList(reader: protobuf.Reader, end: number): unknown[] {
 
 function writeStruct(writer: protobuf.Writer, properties: object): protobuf.Writer {
   for (const [name, value] of Object.entries(properties)) {
-    if (value === undefined) continue;
-    writer.uint32(tag(1)).fork().uint32(tag(1)).string(name);
-    writeValue(writer.uint32(tag(2)).fork(), value)
-      .ldelim()
-      .ldelim();
+    if (value !== undefined) writeEntry(writer.uint32(tag(1)).fork(), name, value).ldelim();
   }
   return writer;
+}
+
+function writeEntry(writer: protobuf.Writer, name: string, value: unknown): protobuf.Writer {
+  return writeValue(writer.uint32(tag(1)).string(name).uint32(tag(2)).fork(), value).ldelim();
 }
 
 function writeValue(writer: protobuf.Writer, value: unknown): protobuf.Writer {

@@ -2,6 +2,8 @@ import type { Session } from "node:inspector";
 import { createRequire } from "node:module";
 import * as pulumi from "@pulumi/pulumi";
 import { debugArgument } from "../plugin/debug-argument.ts";
+import { convertPropertiesByCodec } from "./sdk-messages.ts";
+import { makeOutputsOnDemand } from "./sdk-outputs.ts";
 
 /**
  * Turns off work of the SDK that this program does not need, and what it would put into the state that nobody reads: the engine writes the whole state
@@ -16,9 +18,17 @@ export async function trimSdkStartup(debug: boolean = debugArgument()): Promise<
   if (!debug) Reflect.set(pulumi.log, "debug", () => Promise.resolve());
   leaveOutSourcePositions();
   leaveOutComponentOutputs();
-  writeLongTextsAsBytes();
+  if (!spared) {
+    rememberPromisesOnly();
+    makeOutputsOnDemand();
+    convertPropertiesByCodec();
+    spared = true;
+  }
   await disableDebugger();
 }
+
+/** Whether this process has these already: tests load the program many times. */
+let spared = false;
 
 /** Where in the program each resource was made: a twelfth of the state of a resource, by the paths of the machine that deployed it. */
 function leaveOutSourcePositions(): void {
@@ -39,21 +49,41 @@ function leaveOutComponentOutputs(): void {
 }
 
 /**
- * The SDK writes a text to the engine character by character, into an array. The lines of a project's images are long: as the bytes that they are, they take a
- * fifth of the processor time.
+ * The SDK remembers of each promise where it was made, and puts two behind it, to tell of those that never end. It tells of them as before, without where: for
+ * that there is PULUMI_DEBUG_PROMISE_LEAKS.
  */
-function writeLongTextsAsBytes(): void {
-  const { prototype } = (createRequire(import.meta.url)("google-protobuf") as typeof import("google-protobuf"))
-    .BinaryWriter;
-  const write = prototype.writeString;
-  prototype.writeString = function (field, value) {
-    if (value !== undefined && value.length > longText) this.writeBytes(field, Buffer.from(value));
-    else write.call(this, field, value);
+function rememberPromisesOnly(): void {
+  const require = createRequire(import.meta.url);
+  const debuggable = require("@pulumi/pulumi/runtime/debuggable.js") as Debuggable;
+  if (debuggable.debugPromiseLeaks) return;
+  const { getStore } = require("@pulumi/pulumi/runtime/state.js") as { getStore(): { leakCandidates: Set<unknown> } };
+  const remember = debuggable.debuggablePromise;
+  let first = true; // it also has the exit of the process watched
+  debuggable.debuggablePromise = (promise, context) => {
+    if (first) {
+      first = false;
+      return remember(promise, context);
+    }
+    const store = getStore();
+    store.leakCandidates.add(promise);
+    return promise.then(
+      (value) => {
+        store.leakCandidates.delete(promise);
+        return value;
+      },
+      (error: unknown) => {
+        store.leakCandidates.delete(promise);
+        if (error instanceof Error) Reflect.set(error, "promise", promise);
+        throw error;
+      },
+    );
   };
 }
 
-/** Characters above which the bytes of a text are not worth an array. */
-const longText = 256;
+interface Debuggable {
+  readonly debugPromiseLeaks: boolean;
+  debuggablePromise: <T>(promise: Promise<T>, context: string) => Promise<T>;
+}
 
 /**
  * The SDK turns on V8's debugger to find the names of scripts in dynamic providers, which this program does not use.

@@ -254,3 +254,23 @@ it("a line of more than 64 Ki characters, and more than a million tokens, are on
     errors: [{ start: 1_000_000, message: "more than a million YAML tokens up to here: split it into several files" }],
   });
 });
+
+it("the environment, which the package reads for each lexeme, is not read and is there afterwards", () => {
+  const { env } = process;
+  let read = 0;
+  const watched = new Proxy(env, {
+    get: (target, name) => {
+      if (name === "LOG_TOKENS") read++;
+      return Reflect.get(target, name) as unknown;
+    },
+  });
+  process.env = watched;
+  try {
+    assert.ok(parseYaml("a: [b, c]\n").ok);
+    assert.ok(!parseYaml("- \n".repeat(2) + "[".repeat(50)).ok);
+    assert.equal(process.env, watched);
+    assert.equal(read, 0);
+  } finally {
+    process.env = env;
+  }
+});
