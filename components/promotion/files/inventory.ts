@@ -29,11 +29,14 @@ export async function takeFilesInventory(request: FilesRequest, context: Context
   const failures = new Map<string, string[]>();
   const found = new Map<string, { readonly lines: readonly string[]; readonly listing: Listing }>();
   const progress = mirrors.map(({ name }) => ({ name, done: 0, total: 0, failed: 0, bytes: 0 }));
+  const first = mirrors.findIndex(({ kind }) => kind === "gcs");
+  const firstInS3 = mirrors.findIndex(({ kind }) => kind === "s3");
   const read = async (mirror: FileMirror, index: number, known?: Sums, asked?: Promise<Sums>): Promise<Sums> => {
     const { name } = mirror;
     const breaker = new CircuitBreaker(severityInBucket);
     const files = new MirrorFiles(openBucket(request.storage, mirror), request.prefix, breaker, context.signal);
-    const listing = new Listing(mirror.kind, files, project, wanted, positions, known);
+    const keepsSums = index === first || index === firstInS3;
+    const listing = new Listing({ kind: mirror.kind, files, project, wanted, positions, known, keepsSums });
     try {
       const { unprintable, extra } = await listing.read((done, total) => {
         progress[index] = { name, done, total, failed: 0, bytes: 0 };
@@ -53,8 +56,6 @@ export async function takeFilesInventory(request: FilesRequest, context: Context
     return listing.sums;
   };
   // The first listing of GCS gives the sums by which those of S3 are read, the first of S3 what had to be asked for; all others run beside them.
-  const first = mirrors.findIndex(({ kind }) => kind === "gcs");
-  const firstInS3 = mirrors.findIndex(({ kind }) => kind === "s3");
   const sums = first < 0 ? undefined : read(mirrors[first]!, first);
   const inS3 = async (): Promise<Sums> => await read(mirrors[firstInS3]!, firstInS3, await sums);
   const asked = firstInS3 < 0 ? undefined : inS3();
@@ -101,42 +102,37 @@ function marked(sign: "+" | "-"): (file: readonly [string, string]) => string {
   return ([path, sha256]) => `${sign} ${fileLine(path, sha256)}`;
 }
 
+interface ListingTask {
+  readonly kind: FileMirror["kind"];
+  readonly files: MirrorFiles;
+  readonly project: string;
+  readonly wanted: Files;
+  readonly positions: ReadonlyMap<string, number>;
+  /** By what the objects of a listing of S3 are recognised. */
+  readonly known: Sums | undefined;
+  /** Whether its sums are what others are read by: kept for each mirror they were most of an inventory's memory. */
+  readonly keepsSums: boolean;
+}
+
 /** One mirror's listing, compared page by page: of hundreds of thousands of files only what differs is kept. */
 class Listing {
   /** The sums of the wanted files that are proven here. */
   readonly sums: Sums = { md5: [], etag: new Map() };
   /** Size and MD5 of the proofs of wanted files, by the file's path; of one without an MD5 its SHA-256. */
   readonly proofs = new Map<string, string>();
-  readonly #kind: FileMirror["kind"];
-  readonly #files: MirrorFiles;
-  readonly #project: string;
-  readonly #wanted: Files;
-  readonly #positions: ReadonlyMap<string, number>;
-  readonly #known: Sums | undefined;
+  readonly #task: ListingTask;
   /** 1 for each wanted file that is there, by its position. */
   readonly #present: Uint8Array;
   readonly #extra: [string, string][] = [];
 
-  constructor(
-    kind: FileMirror["kind"],
-    files: MirrorFiles,
-    project: string,
-    wanted: Files,
-    positions: ReadonlyMap<string, number>,
-    known: Sums | undefined,
-  ) {
-    this.#kind = kind;
-    this.#files = files;
-    this.#project = project;
-    this.#wanted = wanted;
-    this.#positions = positions;
-    this.#known = known;
-    this.#present = new Uint8Array(wanted.size);
+  constructor(task: ListingTask) {
+    this.#task = task;
+    this.#present = new Uint8Array(task.wanted.size);
   }
 
   /** Whether the wanted file is there. */
   has(path: string): boolean {
-    return this.#present[this.#positions.get(path)!] === 1;
+    return this.#present[this.#task.positions.get(path)!] === 1;
   }
 
   /**
@@ -160,14 +156,14 @@ class Listing {
       }
       report(done, done + open.length);
     };
-    await this.#files.eachPage(take, { absentIsEmpty: true }); // the bucket of a lost region; the next run fills the new one
+    await this.#task.files.eachPage(take, { absentIsEmpty: true }); // the bucket of a lost region; the next run fills the new one
     const total = done + open.length;
     const answered = open.length === 0 ? undefined : await asked;
     await Promise.all(
       open.map(async ([path, object]) => {
         if (!this.#isAsKnown(path, object, answered)) {
-          const found = await this.#files.identified(path, object);
-          if (found !== undefined) this.#take(path, found);
+          const found = await this.#task.files.identified(path, object);
+          if (found !== undefined) this.#take(path, found, found.sha256);
         }
         report(++done, total);
       }),
@@ -178,18 +174,18 @@ class Listing {
   /** Whether an object is the proof of a wanted file, and no wanted file itself. */
   #isProof(path: string, object: Stored): boolean {
     const about = provenPath(path);
-    if (about === undefined || !this.#wanted.has(about) || this.#wanted.has(path)) return false;
+    if (about === undefined || !this.#task.wanted.has(about) || this.#task.wanted.has(path)) return false;
     this.proofs.set(about, object.md5 === undefined ? `${object.size} ${object.sha256}` : sumOfObject(object));
     return true;
   }
 
   /** Whether the listing itself shows what the object is. */
-  #isAsKnown(path: string, object: Stored, known = this.#known): boolean {
+  #isAsKnown(path: string, object: Stored, known = this.#task.known): boolean {
     if (object.sha256 !== undefined) {
-      this.#take(path, { ...object, sha256: object.sha256 });
+      this.#take(path, object, object.sha256);
       return true;
     }
-    const position = this.#positions.get(path);
+    const position = this.#task.positions.get(path);
     if (position === undefined || known === undefined) return false;
     const isSame =
       (object.md5 !== undefined && known.md5[position] === sumOfObject(object)) ||
@@ -198,18 +194,20 @@ class Listing {
     return isSame;
   }
 
-  #take(path: string, object: Stored & { readonly sha256: string }): void {
-    const position = this.#positions.get(path);
-    const isForeign = object.project !== undefined && object.project !== this.#project;
+  #take(path: string, object: Stored, sha256: string): void {
+    const { kind, positions, wanted, project, keepsSums } = this.#task;
+    const position = positions.get(path);
+    const isForeign = object.project !== undefined && object.project !== project;
     // Another project's object is not a difference of this project, even if the prefixes of the two overlap.
     if (isForeign) return;
-    if (position === undefined || this.#wanted.get(path) !== object.sha256) {
-      this.#extra.push([path, object.sha256]);
+    if (position === undefined || wanted.get(path) !== sha256) {
+      this.#extra.push([path, sha256]);
       return;
     }
     this.#present[position] = 1;
+    if (!keepsSums) return;
     if (object.md5 !== undefined) this.sums.md5[position] = sumOfObject(object);
-    if (this.#kind === "s3") this.sums.etag.set(position, etagOfObject(object));
+    if (kind === "s3") this.sums.etag.set(position, etagOfObject(object));
     else if (object.partsEtag !== undefined) this.sums.etag.set(position, `${object.size} ${object.partsEtag}`);
   }
 }

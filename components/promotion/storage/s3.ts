@@ -6,6 +6,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import {
   AbortMultipartUploadCommand,
   type CompletedPart,
@@ -85,7 +87,10 @@ export function connectS3(to: {
     ...credentialsOf(to),
   };
   const client = new S3Client(config);
+  // It describes each response for a log that there is not: an eighth of the processor time of a listing.
+  client.middlewareStack.remove("loggerMiddleware");
   traceRequests(client);
+  shortenListings(client);
   const connection: Connection = {
     client,
     rateGate: new RateGate(),
@@ -159,6 +164,24 @@ function traceRequests(client: S3Client): void {
   );
 }
 
+/** Elements of a listing that nothing here reads. In XML their text holds no `<`, and neither does a key's. */
+const unread = /<(LastModified|ChecksumAlgorithm|ChecksumType|StorageClass)>[^<]*<\/\1>/g;
+
+/** Takes from pages of listings what nothing here reads, before the SDK parses them: that was half of an inventory's processor time in S3. */
+function shortenListings(client: S3Client): void {
+  client.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        const result = await next(args);
+        const response = result.response as SdkResponse;
+        if (commandName !== "ListObjectsV2Command" || response.statusCode !== 200) return result;
+        response.body = Buffer.from((await text(response.body as Readable)).replaceAll(unread, ""));
+        return result;
+      },
+    { step: "deserialize", name: "artifactsShortenListings", priority: "low" },
+  );
+}
+
 /** The parts of the SDK's requests and responses that the trace shows. */
 interface SdkRequest {
   readonly method: string;
@@ -172,6 +195,7 @@ interface SdkRequest {
 interface SdkResponse {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string | undefined>>;
+  body?: unknown;
 }
 
 /** Metadata keys that are recorded with every object; S3 sends them as `x-amz-meta-...`. */
