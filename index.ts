@@ -171,8 +171,11 @@ for (const project of lendersFirst(projects)) {
         staging: repository,
         mirrors: placed.images,
         layerMirrors: placed.layers,
-        ...(placed.elsewhere && { unplaced: placed.elsewhere.images, unplacedLayers: placed.elsewhere.layers }),
-        ...(placed.elsewhere && { departureSeconds }),
+        ...(placed.elsewhere && {
+          unplaced: placed.elsewhere.images,
+          unplacedLayers: placed.elsewhere.layers,
+          departureSeconds,
+        }),
         catalogue: mirrors.lines.files,
         mutableTags: [...project.mutableTags],
         ...attachmentSettings(project),

@@ -1,4 +1,5 @@
 import type { FilesRequest, ImagesRequest } from "../promotion/run/request.ts";
+import { unplacedOf } from "../promotion/run/unplaced-mirrors.ts";
 import { CommandError } from "./command.ts";
 import type { Production } from "./production.ts";
 
@@ -19,6 +20,6 @@ export function mirrorsOfProduction({ images, files }: Production): Set<string> 
 
 /** Names of all mirrors that a request is about: those in which its project is placed, then those in which it must have nothing. */
 export function mirrorsOfRequest(request: ImagesRequest | FilesRequest): string[] {
-  const layers = "layerMirrors" in request ? [...request.layerMirrors, ...(request.unplacedLayers ?? [])] : [];
-  return [...request.mirrors, ...(request.unplaced ?? []), ...layers].map(({ name }) => name);
+  const layers = "layerMirrors" in request ? request.layerMirrors : [];
+  return [...request.mirrors, ...layers, ...unplacedOf<{ readonly name: string }>(request)].map(({ name }) => name);
 }

@@ -64,11 +64,14 @@ export const r2TokenCommand = new Command("r2-token")
     const stores = storesOf(config, values.store);
     if (values.print === true) return await printKeys(config, stores);
     const reports: Report[] = [];
+    const accounts = new Map<string, Account>();
     for (const store of stores) {
-      const tokens = new AccountTokens(config.cloudflareEndpoint, store.r2.account);
+      const { account } = store.r2;
+      const { tokens, listed } = accounts.get(account) ?? (await readAccount(config.cloudflareEndpoint, account));
+      accounts.set(account, { tokens, listed });
       for (const purpose of purposes) {
         const place = { repository: config.repository, environment: purpose.environment };
-        const found = await look(tokens, place, store, purpose);
+        const found = await look(listed, place, store, purpose);
         const report = await change({ ...found, tokens, place, store, purpose }, values);
         reports.push(report);
         printResult(resultLine(report, place));
@@ -103,9 +106,25 @@ const clocksDiffer = 5_000;
 /** The keys of a token are set together. What is set further apart are halves of two. */
 const setTogether = 60_000;
 
-async function look(tokens: AccountTokens, place: SecretPlace, store: R2Store, purpose: Purpose): Promise<Found> {
+/** An account, and its tokens before this run changed any. */
+interface Account {
+  readonly tokens: AccountTokens;
+  readonly listed: readonly AccountToken[];
+}
+
+async function readAccount(endpoint: string | undefined, account: string): Promise<Account> {
+  const tokens = new AccountTokens(endpoint, account);
+  return { tokens, listed: await tokens.list() };
+}
+
+async function look(
+  listed: readonly AccountToken[],
+  place: SecretPlace,
+  store: R2Store,
+  purpose: Purpose,
+): Promise<Found> {
   const name = tokenName(store, purpose.title);
-  const all = (await tokens.list()).filter((token) => token.name === name).sort((a, b) => b.issued - a.issued);
+  const all = listed.filter((token) => token.name === name).sort((a, b) => b.issued - a.issued);
   const times = await secretTimes(place);
   const set = Object.values(secretNames(store, purpose)).map((secret) => times.get(secret) ?? 0);
   const since = Math.min(...set);

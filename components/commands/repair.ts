@@ -12,6 +12,7 @@ import type {
   PreviewRun,
   PromoteRun,
 } from "../promotion/run/request.ts";
+import { unplacedOf } from "../promotion/run/unplaced-mirrors.ts";
 import { countOf } from "../promotion/text/count-of.ts";
 import { splitLines } from "../promotion/text/split-lines.ts";
 import { printDetail, printProgress } from "./output.ts";
@@ -115,6 +116,5 @@ export async function repairMirror<Request extends ImagesRequest | FilesRequest>
 }
 
 function isElsewhere(request: ImagesRequest | FilesRequest, mirror: string): boolean {
-  const layers = "layerMirrors" in request ? request.unplacedLayers : undefined;
-  return [...(request.unplaced ?? []), ...(layers ?? [])].some(({ name }) => name === mirror);
+  return unplacedOf<{ readonly name: string }>(request).some(({ name }) => name === mirror);
 }

@@ -48,13 +48,13 @@ export function linesInShard(
   const start = signed === "signed" ? 2 : 0;
   return text
     .split("\n")
-    .filter((line) => line !== "" && inShard(shard, project, thingOf(kind, line.slice(start))))
+    .filter((line) => line !== "" && inShard(shard, project, shardKeyOf(kind, line.slice(start))))
     .map((line) => `${line}\n`)
     .join("");
 }
 
 /** The name of a line's image or file; the tag and the digest come after it. */
-function thingOf(kind: "images" | "files", line: string): string {
+function shardKeyOf(kind: "images" | "files", line: string): string {
   if (kind === "files") return line.slice(0, line.lastIndexOf(" "));
   const at = line.search(/[:@]/);
   return at < 0 ? line : line.slice(0, at);

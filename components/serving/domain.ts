@@ -115,11 +115,9 @@ export class Domain extends pulumi.ComponentResource {
   ): { readonly certificate: pulumi.Output<string>; readonly entry: pulumi.Output<string> } {
     const physical = hostLabel(host);
     // The names in the cloud cannot change without a replacement: a stack of 0.2.0 keeps its own.
-    const formerName = (suffix: string) => (before === undefined ? undefined : `${before}${suffix}`);
-    const formerly = (suffix: string) => {
-      const name = formerName(suffix);
-      return name === undefined ? {} : { aliases: [{ name }], ignoreChanges: ["name"] };
-    };
+    const formerName = before === undefined ? undefined : (suffix: string) => `${before}${suffix}`;
+    const formerly = (suffix: string) =>
+      formerName === undefined ? {} : { aliases: [{ name: formerName(suffix) }], ignoreChanges: ["name"] };
     const authorization = new DnsAuthorization(
       `${host}-authorization`,
       { project, name: physical, domain: host, type: "FIXED_RECORD" },
@@ -136,7 +134,7 @@ export class Domain extends pulumi.ComponentResource {
     const proofRecord = zone.addRecord(
       {
         logicalName: `${host}-proof`,
-        formerName: formerName("-proof"),
+        formerName: formerName?.("-proof"),
         name: proofName,
         type: "CNAME",
         value: proof,
@@ -149,7 +147,7 @@ export class Domain extends pulumi.ComponentResource {
     const issuers = zone.addIssuers(
       {
         logicalName: `${host}-caa`,
-        formerName: formerName("-caa"),
+        formerName: formerName?.("-caa"),
         name: host,
         authorities: ["pki.goog", "letsencrypt.org"],
       },

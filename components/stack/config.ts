@@ -512,6 +512,11 @@ function conflicts({ artifacts, aws, gcp }: SomeSettings): string[] {
   return errors;
 }
 
+/** The name that clients use. */
+function hostIn(domain: string): string {
+  return `artifacts.${domain}`;
+}
+
 /** What is wrong with the CDNs that the program makes. */
 function cloudCdnErrors({
   cloudCdn = {},
@@ -525,7 +530,7 @@ function cloudCdnErrors({
   const key = "artifacts:cloudCdn";
   const errors: string[] = [];
   const google = gcpRegions.map(({ name }) => name);
-  const taken = new Set([`artifacts.${domain}`, vanityHost]);
+  const taken = new Set([hostIn(domain), vanityHost]);
   for (const [name, host] of Object.entries(cloudCdn)) {
     if (!google.includes(name)) errors.push(`${key}: ${unlisted(name, google)} in artifacts:gcpRegions`);
     for (const [other, set] of Object.entries({ publicUrls, cdnPurge }))
@@ -649,7 +654,7 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
       approvers: artifacts.approvers,
       project: gcp.project,
       projectNumber: artifacts.projectNumber,
-      host: `artifacts.${artifacts.domain}`,
+      host: hostIn(artifacts.domain),
       vanityHost: artifacts.vanityHost,
       dns: { dns: artifacts.dns, zoneId: artifacts.zoneId },
       manifests: artifacts.manifests,

@@ -10,6 +10,7 @@ import { generateCatalogue } from "../support/browser/full-scale.ts";
 import { builtAssets, startSite } from "../support/browser/site.ts";
 import { newVisitor } from "../support/browser/visitor.ts";
 import { k8sSize } from "../support/generate-manifests.ts";
+import { median } from "./median.ts";
 
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "7" } } });
 /** Typed key by key: a name, a tag, a digest's beginning (which few have, then no version and no platform), what nobody has. */
@@ -96,10 +97,6 @@ async function typing(browser: Browser): Promise<number[]> {
   const times = await page.evaluate(() => (globalThis as unknown as { times: number[] }).times);
   await close();
   return times;
-}
-
-function median(numbers: readonly number[]): number {
-  return [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 }
 
 function figure(name: string, value: number, unit: string): void {

@@ -22,6 +22,7 @@ import type { Context, ImagesRequest, Previous } from "../../components/promotio
 import { startRegistry, type TestRegistry } from "../support/registries.ts";
 import { startRelayProcess } from "./delaying-relay.ts";
 import { serveLargeImage } from "./large-image.ts";
+import { median } from "./median.ts";
 import { type Fixture, stage, standard } from "./promotion-fixture.ts";
 import { type Cost, crane, oras, type PeerCommand, regsync, skopeo } from "./promotion-peers.ts";
 
@@ -230,11 +231,6 @@ async function keepInMemory(): Promise<void> {
   );
   if (process.env["TMPDIR"] === undefined && free > 4 * 1024 ** 3) process.env["TMPDIR"] = memory;
   console.log(`registries and peers in ${tmpdir()}`);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((one, other) => one - other);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 function sum(values: readonly number[]): number {

@@ -15,6 +15,7 @@ import { caseConfig, caseRanges } from "../support/redirector/cases.ts";
 import { silentLog } from "../support/redirector/silent-log.ts";
 import { nodeServer } from "../support/redirector-node-http.ts";
 import { answers, end } from "../support/seed-servers.ts";
+import { median } from "./median.ts";
 
 /**
  * `node test/bench/redirector-carriers.ts [--rounds 5] [--seconds 3]`: what carrying HTTP by hand is worth: the redirector's core behind
@@ -130,8 +131,4 @@ function bunServe(
 async function cpuSeconds({ pid }: ChildProcess): Promise<number> {
   const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).replace(/^.*\) /s, "").split(" ");
   return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 }

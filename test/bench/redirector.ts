@@ -9,6 +9,7 @@ import { buildRedirector } from "../../redirector/build.ts";
 import { configVariable, type RedirectorConfigInput } from "../../redirector/config.ts";
 import { freePort } from "../support/ports.ts";
 import { unpack } from "../support/redirector-process.ts";
+import { median } from "./median.ts";
 
 /**
  * `npm run bench -- redirector [--rounds N] [--seconds N]`: the redirector as it is deployed beside its peers, in one run, each on
@@ -337,11 +338,6 @@ async function lookup(): Promise<Lookup> {
 
 function ratio(ours: Contender, theirs: Contender, key: keyof Sample): number {
   return median(ours.samples.map((sample, round) => sample[key] / theirs.samples[round]![key]));
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)]!;
 }
 
 function figure(name: string, value: number, unit: string): void {

@@ -1,11 +1,11 @@
+import { TokenBucket } from "./token-bucket.ts";
+
 /** Quota of requests a minute that Artifact Registry grants for each project and region, unless Google was asked for more (cloud.google.com/artifact-registry/quotas). */
 const grantedByDefault = 60_000;
 /** The part of the quota that this process uses: clients, redirectors' probes and other runs have the rest. */
 const ownShare = 1 / 2;
 /** Of these 60,000 requests a minute 18,000 may write, and 18,000 delete. */
 const changingShare = 18_000 / 60_000;
-/** Seconds of the budget that may be used at once: small promotions wait for nothing. */
-const burstSeconds = 10;
 
 /**
  * Keeps the requests to one region of Artifact Registry below its quota: all of them, those that write, and those that delete, each by a token bucket.
@@ -29,25 +29,6 @@ export class RequestBudget {
     const wait = this.#all.take();
     if (method === "GET" || method === "HEAD") return wait;
     return Math.max(wait, (method === "DELETE" ? this.#deletes : this.#writes).take());
-  }
-}
-
-class TokenBucket {
-  readonly #now: () => number;
-  /** ms in which one token comes. */
-  readonly #interval: number;
-  /** When the bucket will be full again. */
-  #fullAt = 0;
-
-  constructor(perMinute: number, now: () => number) {
-    this.#now = now;
-    this.#interval = 60_000 / perMinute;
-  }
-
-  take(): number {
-    const now = this.#now();
-    this.#fullAt = Math.max(this.#fullAt, now) + this.#interval;
-    return Math.max(0, this.#fullAt - now - burstSeconds * 1_000);
   }
 }
 

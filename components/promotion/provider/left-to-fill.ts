@@ -122,11 +122,13 @@ function oldLines(
 ): Set<string> {
   const asked = new Set(splitLines(wantedText(before)));
   const wanted = splitLines(wantedText(request));
-  const added = new Set(wanted.filter((line) => !asked.has(line)).map((line) => thingOf(kind, line)));
+  const added = new Set(wanted.filter((line) => !asked.has(line)).map((line) => artifactOf(kind, line)));
   const [first = [], ...others] = missing.map((lines) => new Set(lines));
   const nowhere = [...first].filter((line) => others.every((lines) => lines.has(line)));
   const isNowhere = missing.length > 0 ? new Set(nowhere) : asked;
-  return new Set(wanted.filter((line) => asked.has(line) && !isNowhere.has(line) && !added.has(thingOf(kind, line))));
+  return new Set(
+    wanted.filter((line) => asked.has(line) && !isNowhere.has(line) && !added.has(artifactOf(kind, line))),
+  );
 }
 
 /** What these mirrors lack of the old lines now, and have beyond them, line by line; nothing if one of them cannot be read: the last state counts. */
@@ -169,7 +171,7 @@ function allOf(request: AnyRequest): string[] {
 }
 
 /** What a wanted line is about: a file's path, or an image's name with its digest. */
-export function thingOf(kind: Kind, line: string): string {
+export function artifactOf(kind: Kind, line: string): string {
   const digest = line.slice(line.lastIndexOf(" ") + 1);
   const name = line.slice(0, line.lastIndexOf(" "));
   if (kind.text === "files") return name;

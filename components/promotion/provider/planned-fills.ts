@@ -5,7 +5,7 @@ import type { Differences, Inventory } from "../run/request.ts";
 import { joinLines } from "../text/join-lines.ts";
 import { splitLines } from "../text/split-lines.ts";
 import type { Kind } from "./kinds.ts";
-import { thingOf } from "./left-to-fill.ts";
+import { artifactOf } from "./left-to-fill.ts";
 
 /** What of a project a mirror is being filled with. */
 export interface FilledPart {
@@ -55,7 +55,7 @@ export function asPlanned(
   const incomplete = withoutPlanned(inventory.incomplete, isPlanned);
   const lines = Object.values(incomplete).flatMap(splitLines);
   const [missing, partial] = [new Set(afterSign("+ ", lines)), new Set(afterSign("~ ", lines))];
-  const isThere = (line: string) => !missing.has(line) && !partial.has(line) && !partial.has(thingOf(kind, line));
+  const isThere = (line: string) => !missing.has(line) && !partial.has(line) && !partial.has(artifactOf(kind, line));
   const there = splitLines(wanted).filter(isThere);
   return { ...inventory, incomplete, text: joinLines(new Set([...there, ...splitLines(inventory.text)])) };
 }

@@ -6,6 +6,7 @@ import { previewHeadings } from "../run/preview-headings.ts";
 import { progressLine } from "../run/progress.ts";
 import { RemovalRefused } from "../run/removal-guard.ts";
 import type { Context, Differences, Previous } from "../run/request.ts";
+import { unplacedOf } from "../run/unplaced-mirrors.ts";
 import { withTimeout } from "../run/with-timeout.ts";
 import { formatCount } from "../text/format-count.ts";
 import { namesIn } from "../text/names-in.ts";
@@ -228,8 +229,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     if (mirrors.length === 0 || catalogue === undefined || stop.signal.aborted) return [];
     const request = requestOf(kind, properties);
     const { project, prefix, storage } = request;
-    const left = [...(request.unplaced ?? []), ...("images" in request ? (request.unplacedLayers ?? []) : [])];
-    const notIn = left.map(({ name }) => name);
+    const notIn = unplacedOf<{ readonly name: string }>(request).map(({ name }) => name);
     return await catalogue.unlist({ project, kind: kind.text, lines, prefix, notIn, mirrors, storage });
   }
 

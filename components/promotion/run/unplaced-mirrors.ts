@@ -39,10 +39,21 @@ export interface Departure<Request> {
   readonly previous: Previous<Request>;
 }
 
+/** All mirrors in which the project of a request is not placed. */
+export function unplacedOf<Mirror>({
+  unplaced = [],
+  unplacedLayers = [],
+}: {
+  readonly unplaced?: readonly Mirror[] | undefined;
+  readonly unplacedLayers?: readonly Mirror[] | undefined;
+}): Mirror[] {
+  return [...unplaced, ...unplacedLayers];
+}
+
 /** The request about the mirrors in which the project is not placed; undefined if there are none. */
 function unplacedRequest<Request extends PlacedRequest>(request: Request): Request | undefined {
   const { unplaced = [], unplacedLayers = [] } = request;
-  if (unplaced.length + unplacedLayers.length === 0) return undefined;
+  if (unplacedOf(request).length === 0) return undefined;
   return withMirrors(request, unplaced, unplacedLayers);
 }
 

@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { HttpClient } from "../http/client.ts";
 import { causeOf } from "../http/errors.ts";
 import { RateGate, retrying, TransientError } from "../http/retry.ts";
 import { parseRetryAfter } from "../http/retry-after.ts";
 import { isTransientStatus, isTransportError } from "../http/retry-policy.ts";
+import { TokenBucket } from "../http/token-bucket.ts";
 import { userAgent } from "../http/user-agent.ts";
 import type { CdnPurge } from "../run/request.ts";
 import { printable } from "../text/printable.ts";
@@ -11,15 +13,29 @@ import { type PurgeCall, purgeCalls } from "./purge-calls.ts";
 
 const connections = 8;
 
-/** Purges objects from a CDN, with retries. @throws Error without the token in it. */
-export async function sendPurge(purge: CdnPurge, keys: readonly string[], signal: AbortSignal): Promise<void> {
+/**
+ * Google takes 500 invalidations a minute, of all hosts of a project together (https://cloud.google.com/cdn/docs/cache-invalidation-overview). So the purges of
+ * this process share them; another run has the rest.
+ */
+const invalidations = new TokenBucket(400);
+
+/** Purges objects from a CDN, with retries. @param budget of the calls to Google. @throws Error without the token in it. */
+export async function sendPurge(
+  purge: CdnPurge,
+  keys: readonly string[],
+  signal: AbortSignal,
+  budget: Pick<TokenBucket, "take"> = invalidations,
+): Promise<void> {
   const http = new HttpClient({ connections, connectTimeout: 15_000, stallTimeout: 30_000 });
   const gate = new RateGate();
   const credentials = credentialsOf(purge);
   const calls = purgeCalls(purge, keys).values();
   const send = async () => {
     for (const call of calls)
-      await retrying(gate, signal, (attempt) => sendOnce(http, call, credentials, attempt, signal));
+      await retrying(gate, signal, async (attempt) => {
+        if (purge.by === "google") await sleep(budget.take(), undefined, { signal });
+        await sendOnce(http, call, credentials, attempt, signal);
+      });
   };
   try {
     // They share one iterator, so that no more than these are under way.

@@ -216,6 +216,7 @@ describe("artifacts r2-token", () => {
     requests = [];
     assert.match((await run()).out, /^r2, read and write: 0+1, its keys/);
     assert.ok(requests.some((request) => request.endsWith("page=3")));
+    assert.equal(requests.filter((request) => request.endsWith("page=1")).length, 1, "lists them once");
   });
 
   it("a bucket in a jurisdiction has tokens of its own, under its own keys", async () => {

@@ -104,6 +104,27 @@ describe("a purge", () => {
     assert.deepEqual(seen, [{ method: "POST", url: "/invalidateCache", authorization: undefined, body }]);
   });
 
+  it("all hosts at Google share its limit of invalidations; other CDNs do not wait for it", async () => {
+    withToken();
+    const { url, seen } = await api([429], { "retry-after": "0" });
+    let taken = 0;
+    let sentBefore = -1;
+    const budget = {
+      take: () => {
+        sentBefore = Math.max(sentBefore, seen.length - taken);
+        taken++;
+        return 1;
+      },
+    };
+    const hosts = ["https://one.example.org", "https://two.example.org"];
+    const google = (host: string) => ({ ...bucket, url: host, by: "google", api: `${url}/invalidateCache` }) as const;
+    await Promise.all(hosts.map((host) => sendPurge(google(host), ["binaries/a", "binaries/b"], never, budget)));
+    assert.deepEqual([taken, seen.length], [5, 5], "a second try counts too");
+    assert.ok(sentBefore <= 0, "booked before it is sent");
+    await sendPurge(cloudflare(url), ["binaries/a"], never, budget);
+    assert.equal(taken, 5);
+  });
+
   it("a stopped run stops it", async () => {
     withToken();
     const { url } = await api(Array<number>(50).fill(503));
