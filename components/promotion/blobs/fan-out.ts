@@ -77,10 +77,7 @@ export async function fanOut(
     }
     await sending;
     if (last === undefined || failures.every((failure) => failure !== undefined)) return failures;
-    const sha256 = hash.digest("hex");
-    if (sha256 !== content.sha256) {
-      throw new WrongContent(`the content there has sha256:${sha256}`, sha256);
-    }
+    refuseOther(content, hash.digest("hex"));
   } catch (error) {
     await sending;
     if (error instanceof WrongContent) await Promise.all(destinations.map(({ upload }) => upload.abort()));
@@ -118,6 +115,32 @@ export async function* readAll(bucket: Bucket, object: Stored, signal: AbortSign
       if (!(error instanceof TransientError) || ++broken >= 5) throw error;
     }
   }
+}
+
+/**
+ * Reads content to its end and sends it nowhere: each slice is hashed while the processor has it at hand, and none is copied.
+ * @param received called with the number of bytes of each slice.
+ * @returns its CRC32C, base64.
+ * @throws {@link WrongContent}, and whatever reading the source throws.
+ */
+export async function readVerified(
+  source: AsyncIterable<Uint8Array>,
+  content: Content,
+  received: (bytes: number) => void,
+): Promise<string> {
+  const hash = createHash("sha256");
+  let crc = 0;
+  for await (const slice of exactly(content.size, source)) {
+    hash.update(slice);
+    crc = crc32c(slice, crc);
+    received(slice.length);
+  }
+  refuseOther(content, hash.digest("hex"));
+  return encodeCrc32c(crc);
+}
+
+function refuseOther(content: Content, sha256: string): void {
+  if (sha256 !== content.sha256) throw new WrongContent(`the content there has sha256:${sha256}`, sha256);
 }
 
 /** Reads all bytes of an object for their hash. */

@@ -24,7 +24,7 @@ import { type Files, fileLine, type MirrorPlan, parseFileLines } from "./plan.ts
 import { isProvable, proofPath, provenPath } from "./proof-path.ts";
 import { releaseFileHeaders } from "./release-file.ts";
 import { causeAt, contentOf, type FileSource } from "./sources.ts";
-import { CopyFailed, isCopyable, StagedCopy } from "./staged-copy.ts";
+import { CopyFailed, copiesOnly, copyAll, isCopyable, StagedCopy } from "./staged-copy.ts";
 import { type StoreCopySource, storeCopySource } from "./store-copy.ts";
 import { FileVerifier } from "./verify-files.ts";
 
@@ -541,7 +541,10 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
         },
       })),
     );
-    const failures = await fanOut(readAll(source.bucket, object, signal), content, destinations);
+    const reading = readAll(source.bucket, object, signal);
+    const failures = await (copiesOnly(destinations)
+      ? copyAll(reading, content, destinations)
+      : fanOut(reading, content, destinations));
     for (const [index, { upload }] of destinations.entries()) {
       if (failures[index] === undefined && upload.partsEtag !== undefined) this.#partsEtags.set(path, upload.partsEtag);
     }

@@ -1,6 +1,8 @@
+import { type Destination, readVerified } from "../blobs/fan-out.ts";
 import {
   type Bucket,
   type Chunk,
+  type Content,
   CopyUnproven,
   ObjectChanged,
   ObjectExists,
@@ -67,9 +69,16 @@ export class StagedCopy implements Upload {
   /** @throws ObjectExists, {@link CopyFailed}, the signal's reason. */
   async finish(last: Chunk): Promise<void> {
     await this.write(last);
+    await this.copy(encodeCrc32c(this.#crc));
+  }
+
+  /**
+   * In place of writing: copies what was read elsewhere. @param read the CRC32C of what was read, base64.
+   * @throws ObjectExists, {@link CopyFailed}, the signal's reason.
+   */
+  async copy(read: string): Promise<void> {
     const { bucket, object, sha256 } = this.#source;
     const { key, headers } = this.#to;
-    const read = encodeCrc32c(this.#crc);
     if (read !== object.crc32c)
       throw new CopyFailed(new CopyUnproven(`gs://${bucket}/${object.key}: what was read has the CRC32C ${read}`));
     try {
@@ -83,4 +92,27 @@ export class StagedCopy implements Upload {
   async abort(): Promise<void> {
     // Nothing was begun.
   }
+}
+
+/** A copy that is to be made, as a destination. */
+interface CopyDestination extends Destination {
+  readonly upload: StagedCopy;
+}
+
+/** Whether nothing is sent to any of them. */
+export function copiesOnly(destinations: readonly Destination[]): destinations is readonly CopyDestination[] {
+  return destinations.every(({ upload }) => upload instanceof StagedCopy);
+}
+
+/** As `fanOut`, for copies only: what is read needs no memory, and is hashed once. */
+export async function copyAll(
+  source: AsyncIterable<Uint8Array>,
+  content: Content,
+  destinations: readonly CopyDestination[],
+): Promise<readonly unknown[]> {
+  const read = await readVerified(source, content, (bytes) => {
+    for (const { received } of destinations) received(bytes);
+  });
+  const results = await Promise.allSettled(destinations.map(({ upload }) => upload.copy(read)));
+  return results.map((result) => (result.status === "rejected" ? result.reason : undefined));
 }
