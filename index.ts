@@ -67,7 +67,7 @@ const identities = new Identities("identities", {
   state: config.state,
 });
 
-/** What fills mirrors outside of a deployment, where deployments leave something to it. */
+/** What fills mirrors outside of a deployment, and reads them back, where deployments leave something to it. */
 const fillJob =
   config.fillAbove === undefined
     ? undefined
@@ -94,7 +94,7 @@ const mirrors = new Mirrors("mirrors", {
   imageBuckets: config.imageBuckets,
   imageStores: config.imageStores,
   writers: [identities.deploy],
-  auditors: [identities.preview],
+  auditors: [identities.preview, ...(fillJob === undefined ? [] : [fillJob.reader])],
   fillers: fillJob === undefined ? [] : [fillJob.filler],
   vulnerabilityScanning: config.vulnerabilityScanning,
   accessLogs: config.accessLogs,

@@ -1,4 +1,4 @@
-import { Command } from "@commander-js/extra-typings";
+import { Command, Option } from "@commander-js/extra-typings";
 import pLimit from "p-limit";
 import { layerMirrorsOf } from "../mirrors/bucket-mirrors.ts";
 import { takeFileInventory } from "../promotion/files/files.ts";
@@ -13,14 +13,17 @@ import { readStoreAddress } from "../promotion/run/store-address.ts";
 import type { Unmanaged } from "../promotion/unmanaged/unmanaged.ts";
 import { findUnmanagedFiles } from "../promotion/unmanaged/unmanaged-files.ts";
 import { unmanagedImages } from "../promotion/unmanaged/unmanaged-images.ts";
+import { auditBytes, auditStatus, startAudits } from "./audit-bytes.ts";
 import { type Audited, describeReport, isClean, type Report, reportOf, withoutPlannedFills } from "./audit-report.ts";
+import { UsageError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
-import { mirrorsNamed, mirrorsOfRequest } from "./mirrors-named.ts";
+import { mirrorsNamed, mirrorsOfProduction, mirrorsOfRequest } from "./mirrors-named.ts";
 import { printJson, printProgress, printResult } from "./output.ts";
 import { type Production, type ProductionSources, readProduction } from "./production.ts";
 import { withProduction } from "./production-options.ts";
 import { repeated } from "./repeated.ts";
+import { parseShard } from "./shard.ts";
 import { traceDescription, traceIfAsked } from "./trace-option.ts";
 
 /** `artifacts audit`. */
@@ -28,7 +31,7 @@ export const auditCommand = withProduction(
   new Command("audit")
     .summary("compare all manifests with all mirrors")
     .description(
-      "Compares all manifests with all mirrors, without the Pulumi engine: reports what is missing and what is extra, also in repositories and folders that no manifest names. Exit code 3: production differs; 1: a mirror could not be read.",
+      "Compares all manifests with all mirrors, without the Pulumi engine: reports what is missing and what is extra, also in repositories and folders that no manifest names. With --bytes every byte of the named mirrors is read back, and nothing else compared; with --start Cloud Run jobs beside them do that. Exit code 3: production differs; 1: a mirror could not be read.",
     ),
 )
   .option("--project <name>", "only this project (may be repeated)", repeated, [])
@@ -46,15 +49,56 @@ export const auditCommand = withProduction(
     "--deep",
     "ask the mirrors for every blob of every image too: a layer that a registry has lost is on no list, and makes its image incomplete here",
   )
+  .addOption(
+    new Option(
+      "--bytes",
+      "read every byte of the mirrors named by --mirror, and compare it with its digest: what is missing there, or has other content, is listed",
+    ).conflicts(["verify", "deep"]),
+  )
+  .option(
+    "--shard <i/n>",
+    "with --bytes: only part I of N equal parts of the work; in a Cloud Run job each task takes its own part",
+  )
+  .addOption(
+    new Option(
+      "--start",
+      "as --bytes, by the Cloud Run job of the region nearest to each mirror named by --mirror; returns when they are started; does nothing for a mirror that one reads already",
+    ).conflicts(["verify", "deep", "bytes", "shard", "status", "project"]),
+  )
+  .addOption(
+    new Option(
+      "--archive <file>",
+      "with --start: the program that the tasks run, made by build-fill; without it, it is built",
+    ).implies({ start: true }),
+  )
+  .addOption(
+    new Option("--wait", "with --start: until the jobs have ended, and say what they have found").implies({
+      start: true,
+    }),
+  )
+  .addOption(
+    new Option(
+      "--status",
+      "print what the latest Cloud Run job has found that read each mirror, and do nothing",
+    ).conflicts(["verify", "deep", "bytes", "shard", "project"]),
+  )
   .option("--trace", traceDescription)
   .option(
     "--json",
-    "one JSON document: {projects, mirrors, lines, differences: [{project, kind, mirror, what, line}], unreadable, notes, unlisted, unverified: [{project, line, missing}]}; project: - if it is none's; what: missing, extra, incomplete (there, but not with all that belongs to it); notes: what explains differences; unlisted: what could not be searched",
+    "one JSON document: {projects, mirrors, lines, differences: [{project, kind, mirror, what, line}], unreadable, notes, unlisted, unverified: [{project, line, missing}]}; project: - if it is none's; what: missing, extra, incomplete (there, but not with all that belongs to it); notes: what explains differences; unlisted: what could not be searched. With --bytes, --wait or --status: {mirrors: [{mirror, wanted, read, bytes, found, findings: [{project, kind, what, line, why}], unreadable, execution}]}; what: missing, corrupt; found: how many findings there are, of which the first thousands are listed; execution: as of fill --status. With --start: {mirrors: [{mirror, started, execution}], failures}",
   )
   .action(async (values) => {
     traceIfAsked(values.trace);
     const production = await readProduction(values, values.project);
     const only = mirrorsNamed(production, values.mirror);
+    const { bytes, start, status, mirror: named } = values;
+    if ((bytes === true || start === true) && named.length === 0)
+      throw new UsageError("--mirror: every byte is read, which costs as clients' reads do: name the mirrors");
+    if (values.shard !== undefined && bytes !== true) throw new UsageError("--shard: of --bytes alone");
+    if (bytes === true) return await auditBytes(production, named, parseShard(values.shard, process.env));
+    if (start === true) return await startAudits(production, named, { ...values, wait: values.wait === true });
+    if (status === true)
+      return await auditStatus(production, named.length > 0 ? named : [...mirrorsOfProduction(production)].sort());
     const report = await interruptible(async (signal) => {
       const context: Context = { signal, report: () => {}, ...(values.deep === true && { deep: everyDigest }) };
       const atOnce = pLimit(8);

@@ -1,6 +1,6 @@
-/** A call of the Cloud Run Admin API v2 about the jobs that fill mirrors, and what its failures mean to people. */
+/** A call of the Cloud Run Admin API v2 about the jobs on mirrors, and what its failures mean to people. */
 import type { z } from "zod";
-import { fillJobName } from "../mirrors/fill-names.ts";
+import { fillJobName, type MirrorJob } from "../mirrors/fill-names.ts";
 import { RateGate, retrying, TransientError } from "../promotion/http/retry.ts";
 import { parseRetryAfter } from "../promotion/http/retry-after.ts";
 import { isTransientStatus, isTransportError } from "../promotion/http/retry-policy.ts";
@@ -10,7 +10,10 @@ import { googleHeaders } from "../stack/google-headers.ts";
 import { asking, CommandError } from "./command.ts";
 
 /** What the calls need to know of the stack. */
-export type RunSettings = Pick<StackConfig, "project" | "runEndpoint">;
+export interface RunSettings extends Pick<StackConfig, "project" | "runEndpoint"> {
+  /** Which job; default: the one that fills. */
+  readonly job?: MirrorJob;
+}
 
 /** Cloud Run did not answer, or answered that it will later, at each attempt. */
 export class CloudRunUnavailable extends CommandError {}
@@ -50,7 +53,7 @@ export async function callCloudRun<Schema extends z.ZodType>(
 }
 
 async function callOnce<Schema extends z.ZodType>(
-  { project, runEndpoint }: RunSettings,
+  { project, runEndpoint, job = fillJobName }: RunSettings,
   { region, permission, schema, body }: CloudRunCall<Schema>,
   url: string,
   signal: AbortSignal,
@@ -80,7 +83,7 @@ async function callOnce<Schema extends z.ZodType>(
       return undefined;
     case 403:
       throw new CommandError(
-        `Cloud Run refuses ${permission} on ${fillJobName} in ${region} (403 ${said}): the deploying identity has it by roles/run.admin`,
+        `Cloud Run refuses ${permission} on ${job} in ${region} (403 ${said}): the deploying identity has it by roles/run.admin`,
       );
     default: {
       const why =

@@ -1,5 +1,5 @@
 /**
- * The executions of the Cloud Run jobs that fill mirrors, by the Cloud Run Admin API v2 (https://cloud.google.com/run/docs/reference/rest/v2:
+ * The executions of the Cloud Run jobs on mirrors, by the Cloud Run Admin API v2 (https://cloud.google.com/run/docs/reference/rest/v2:
  * `projects.locations.jobs/run`, `projects.locations.jobs.executions`).
  */
 import { z } from "zod";
@@ -18,7 +18,7 @@ export interface FillExecution {
   readonly region: string;
   /** Its short name: `artifacts-fill-x7k2p`. */
   readonly name: string;
-  /** The mirror that it fills; "": the order's name does not say. */
+  /** The mirror that it fills or reads; "": the order's name does not say. */
   readonly mirror: string;
   /** Its order, an object of the bucket of the fills; "": it was started by hand, without one. */
   readonly order: string;
@@ -63,12 +63,12 @@ const pageSchema = z.object({
 /** A long-running operation, which tells the execution at once. */
 const operationSchema = z.object({ metadata: executionSchema });
 
-/** Folder of the orders of a mirror in the bucket: an execution's second argument says whom it fills. */
+/** Folder of the orders of a mirror in the bucket: an execution's second argument says which mirror it is about. */
 export function orderFolder(mirror: string): string {
   return `orders/${mirror}/`;
 }
 
-/** The region whose job fills a mirror: its own, else the nearest that has a job. */
+/** The region whose jobs are for a mirror: its own, else the nearest that has a job. */
 export function fillRegionOf({ gcpRegions }: Pick<StackConfig, "gcpRegions">, mirror: string): string {
   return nearestRegion(mirror, servingRegions(gcpRegions)).name;
 }
@@ -97,7 +97,7 @@ export async function fillExecution(
   const permission = "run.executions.get";
   const response = await callCloudRun(settings, { region, path, permission, schema: executionSchema, signal });
   if (response === undefined)
-    throw new CommandError(`there is no execution ${name} of ${fillJobName} in ${region} any more`);
+    throw new CommandError(`there is no execution ${name} of ${jobOf(settings)} in ${region} any more`);
   return executionOf(region, response);
 }
 
@@ -126,7 +126,7 @@ export async function runFillJob(
   });
   if (response === undefined)
     throw new CommandError(
-      `there is no job ${fillJobName} in ${region}: pulumi up makes it where artifacts:fillAbove is set and ${region} is in artifacts:gcpRegions`,
+      `there is no job ${jobOf(settings)} in ${region}: pulumi up makes it where artifacts:fillAbove is set and ${region} is in artifacts:gcpRegions`,
     );
   return executionOf(region, response.metadata);
 }
@@ -153,8 +153,12 @@ export async function requestCancel(
   });
 }
 
-function jobPath({ project }: RunSettings, region: string): string {
-  return `projects/${project}/locations/${region}/jobs/${fillJobName}`;
+function jobPath(settings: RunSettings, region: string): string {
+  return `projects/${settings.project}/locations/${region}/jobs/${jobOf(settings)}`;
+}
+
+function jobOf({ job = fillJobName }: RunSettings): string {
+  return job;
 }
 
 function executionOf(region: string, told: z.infer<typeof executionSchema>): FillExecution {
@@ -190,7 +194,7 @@ export class FillExecutions {
     this.#settings = settings;
   }
 
-  /** The latest execution that filled a mirror; undefined: none did. @throws CommandError */
+  /** The latest execution for a mirror; undefined: none was. @throws CommandError */
   async latest(mirror: string): Promise<FillExecution | undefined> {
     return (await this.#in(fillRegionOf(this.#settings, mirror))).find((one) => one.mirror === mirror);
   }
@@ -209,7 +213,7 @@ export class FillExecutions {
   }
 }
 
-/** The latest execution that filled each mirror, by the mirror's name. @throws CommandError */
+/** The latest execution for each mirror, by the mirror's name. @throws CommandError */
 export async function latestFills(
   settings: RunSettings & Pick<StackConfig, "fillAbove" | "gcpRegions">,
   mirrors: readonly string[],

@@ -6,14 +6,18 @@ import { splitLines } from "../promotion/text/split-lines.ts";
 import { CommandError } from "./command.ts";
 import type { Production } from "./production.ts";
 
-/** All that a task of a fill needs to know. Plain data: it is written where the tasks read it, which have neither config nor manifests nor state. */
-export interface FillOrder {
-  readonly fillOrder: 1;
-  /** Name of the mirror to fill. */
+/** What one mirror shall have. Plain data: it is written where the tasks of a job read it, which have neither config nor manifests nor state. */
+export interface MirrorOrder {
+  /** Its name. */
   readonly mirror: string;
   /** What it shall have. The mirrors of each request are in the order in which they are read, the mirror itself last. */
   readonly images: readonly ImagesRequest[];
   readonly files: readonly FilesRequest[];
+}
+
+/** All that a task of a fill needs to know. */
+export interface FillOrder extends MirrorOrder {
+  readonly fillOrder: 1;
 }
 
 /**
@@ -21,9 +25,13 @@ export interface FillOrder {
  * @param filling names of the mirrors that are being filled: they are read where no other has something.
  */
 export function fillOrderOf(production: Production, mirror: string, filling: ReadonlySet<string>): FillOrder {
+  return { fillOrder: 1, ...mirrorOrderOf(production, mirror, filling) };
+}
+
+/** What one mirror shall have. Pure. @param filling as of {@link fillOrderOf}. */
+export function mirrorOrderOf(production: Production, mirror: string, filling: ReadonlySet<string>): MirrorOrder {
   const isHere = ({ name }: { readonly name: string }) => name === mirror;
   return {
-    fillOrder: 1,
     mirror,
     images: production.images
       .filter(({ mirrors, layerMirrors }) => [...mirrors, ...layerMirrors].some(isHere))

@@ -8,11 +8,12 @@ import { bucketMirrorName, regionsWithImages, storeMirrors } from "../mirrors/bu
 import type { Bucket } from "../promotion/storage/bucket.ts";
 import { putObject } from "../promotion/storage/small-object.ts";
 import type { StackConfig } from "../stack/config.ts";
+import type { RunSettings } from "./cloud-run-call.ts";
 import { CommandError } from "./command.ts";
 import { inFillBucket, linesWithdrawnSince } from "./fill-bucket.ts";
 import { cancelFill } from "./fill-cancel.ts";
 import { type FillExecution, type FillExecutions, fillRegionOf, orderFolder, runFillJob } from "./fill-executions.ts";
-import { fillOrderOf, orderForJob } from "./fill-order.ts";
+import { fillOrderOf, type MirrorOrder, orderForJob } from "./fill-order.ts";
 import type { Production } from "./production.ts";
 
 /** What a start did for one mirror. */
@@ -85,7 +86,6 @@ export async function startFill(
   mirror: string,
   signal: AbortSignal,
 ): Promise<FillStart> {
-  const region = fillRegionOf(settings, mirror);
   const whole = fillOrderOf(production, mirror, filling);
   const { order, unreadable } = orderForJob(whole);
   if (unreadable.length > 0 && order.images.length + order.files.length === 0)
@@ -101,13 +101,23 @@ export async function startFill(
     if (withdrawn === 0) return { mirror, started: false, unreadable: [], execution: running };
     await cancelFill(settings, running, signal);
   }
+  const execution = await startJob(settings, order, program, signal);
+  return { mirror, started: true, unreadable, execution, ...(running && { cancelled: running }) };
+}
+
+/** Puts an order and the program of the tasks into the bucket, and runs the job of the region nearest to the order's mirror. @throws CommandError */
+export async function startJob(
+  settings: FillSettings & Pick<RunSettings, "job">,
+  order: MirrorOrder,
+  program: () => Promise<Buffer>,
+  signal: AbortSignal,
+): Promise<FillExecution> {
   const archive = await program();
   const args = await inFillBucket(settings, async (bucket) => [
     await put(bucket, "programs/", archive, ".tar.gz", signal),
-    await put(bucket, orderFolder(mirror), gzipSync(JSON.stringify(order)), ".json.gz", signal),
+    await put(bucket, orderFolder(order.mirror), gzipSync(JSON.stringify(order)), ".json.gz", signal),
   ]);
-  const execution = await runFillJob(settings, region, args, process.env);
-  return { mirror, started: true, unreadable, execution, ...(running && { cancelled: running }) };
+  return await runFillJob(settings, fillRegionOf(settings, order.mirror), args, process.env);
 }
 
 /** Writes an object that is named by its content. @returns its key. */

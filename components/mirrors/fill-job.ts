@@ -8,7 +8,15 @@ import { BucketIAMBinding } from "@pulumi/gcp/storage/bucketIAMBinding.js";
 import * as pulumi from "@pulumi/pulumi";
 import { bucketLocation } from "../stack/bucket-location.ts";
 import type { Region } from "../stack/geography.ts";
-import { fillBucket, fillFolder, fillJobName, fillRoleName, fillTasks } from "./fill-names.ts";
+import {
+  auditJobName,
+  fillBucket,
+  fillFolder,
+  fillJobName,
+  fillTasks,
+  findingsFolder,
+  type MirrorJob,
+} from "./fill-names.ts";
 
 export interface FillJobArgs {
   readonly project: string;
@@ -27,41 +35,60 @@ export interface FillJobArgs {
 }
 
 /**
- * The Cloud Run jobs that fill mirrors outside of a deployment, one in each region, so that the bytes go from the nearest mirror to the region at once.
- * `artifacts fill --start` runs one with its order, which it puts into the bucket together with the program that the tasks run.
+ * The Cloud Run jobs that fill mirrors outside of a deployment, and those that read mirrors back, one of each in each region, so that the bytes go from the
+ * nearest mirror to the region at once, or do not leave it. `artifacts fill --start` and `artifacts audit --start` run one with its order, which they put
+ * into the bucket together with the program that the tasks run. Those that read run as another account, which can add nothing to a mirror.
  */
 export class FillJob extends pulumi.ComponentResource {
-  /** IAM principal of the tasks: it adds artifacts, and changes and removes none. */
+  /** IAM principal of the tasks that fill: it adds artifacts, and changes and removes none. */
   public readonly filler: pulumi.Output<string>;
+  /** IAM principal of the tasks that read mirrors back: it lists and reads. */
+  public readonly reader: pulumi.Output<string>;
 
   constructor(name: string, args: FillJobArgs, opts?: pulumi.ComponentResourceOptions) {
     super("artifacts:mirror:FillJob", name, {}, opts);
-    const { project } = args;
-    const account = new Account(
-      name,
-      {
-        project,
-        accountId: "artifacts-fill",
-        displayName: "artifacts: fill",
-        description: "Adds to mirrors what they lack; changes and removes nothing",
-      },
-      { parent: this },
-    );
-    this.filler = account.member;
+    const fill = this.addAccount(name, args, {
+      job: fillJobName,
+      displayName: "artifacts: fill",
+      description: "Adds to mirrors what they lack; changes and removes nothing",
+    });
+    const audit = this.addAccount(`${name}-audit`, args, {
+      job: auditJobName,
+      displayName: "artifacts: audit",
+      description: "Reads mirrors, and writes what it finds beside its orders",
+    });
+    this.filler = fill.member;
+    this.reader = audit.member;
+    const bucket = this.addBucket(name, args);
+    for (const [prefix, job, account, actions] of [
+      [name, fillJobName, fill, fillActions],
+      [`${name}-audit`, auditJobName, audit, auditActions],
+    ] as const) {
+      const { awsAccount, awsBuckets } = args;
+      const role = awsAccount !== undefined && awsBuckets.length > 0 ? roleOf(awsAccount, job) : undefined;
+      if (role !== undefined) this.addAwsRole(prefix, job, awsBuckets, account, actions);
+      for (const region of args.regions) this.addJob(prefix, job, args.project, region, { account, bucket, role });
+    }
+    this.registerOutputs({ filler: this.filler, reader: this.reader });
+  }
+
+  private addAccount(
+    name: string,
+    { project, deployer }: FillJobArgs,
+    { job, ...texts }: { readonly job: MirrorJob; readonly displayName: string; readonly description: string },
+  ): Account {
+    const account = new Account(name, { project, accountId: job, ...texts }, { parent: this });
     new AccountIAMBinding(
       `${name}-deployer`,
-      { serviceAccountId: account.name, role: "roles/iam.serviceAccountUser", members: [args.deployer] },
+      { serviceAccountId: account.name, role: "roles/iam.serviceAccountUser", members: [deployer] },
       { parent: this },
     );
-    const bucket = this.addBucket(name, args);
-    const role = args.awsAccount !== undefined && args.awsBuckets.length > 0 ? fillRole(args.awsAccount) : undefined;
-    if (role !== undefined) this.addAwsRole(name, args.awsBuckets, account);
-    for (const region of args.regions) this.addJob(name, args.project, region, { account, bucket, role });
-    this.registerOutputs({ filler: this.filler });
+    return account;
   }
 
   private addJob(
     name: string,
+    job: MirrorJob,
     project: string,
     region: Region,
     {
@@ -75,8 +102,8 @@ export class FillJob extends pulumi.ComponentResource {
       {
         project,
         location: region.name,
-        name: fillJobName,
-        labels: { purpose: "fill" },
+        name: job,
+        labels: { purpose: job === fillJobName ? "fill" : "audit" },
         launchStage: "GA",
         deletionProtection: false, // it holds nothing
         template: {
@@ -91,7 +118,7 @@ export class FillJob extends pulumi.ComponentResource {
               {
                 // Google's image with Node, patched by Google: there is no image of ours to build and to publish.
                 image: `${region.name}-docker.pkg.dev/serverless-runtimes/google-24/runtimes/nodejs24`,
-                // Without the arguments of `artifacts fill --start` there is no order, and the task fails.
+                // Without the arguments of `artifacts fill --start` or `audit --start` there is no order, and the task fails.
                 commands: ["/bin/sh", "-c", script, "fill"],
                 envs: role === undefined ? [] : [{ name: "AWS_ROLE_ARN", value: role }],
                 resources: { limits: { cpu: "1", memory: "2Gi" } },
@@ -106,7 +133,7 @@ export class FillJob extends pulumi.ComponentResource {
     );
   }
 
-  /** The program and the orders. Both are written again by each start. */
+  /** The program, the orders and what audits find. Program and order are written again by each start. */
   private addBucket(name: string, { project, googlePrefix, regions, deployer, auditor }: FillJobArgs): Bucket {
     const bucket = new Bucket(
       name,
@@ -122,13 +149,19 @@ export class FillJob extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    for (const [role, members] of [
-      ["objectViewer", [this.filler, auditor]],
-      ["objectUser", [deployer]],
+    // What it finds alone: the tasks of fills run the programs that are here.
+    const findings = {
+      title: "findings",
+      expression: `resource.name.startsWith("projects/_/buckets/${fillBucket(googlePrefix)}/objects/${findingsFolder}")`,
+    };
+    for (const [role, members, condition] of [
+      ["objectViewer", [this.filler, this.reader, auditor], undefined],
+      ["objectUser", [deployer], undefined],
+      ["objectCreator", [this.reader], findings],
     ] as const) {
       new BucketIAMBinding(
         `${name}-${role}`,
-        { bucket: bucket.name, role: `roles/storage.${role}`, members: [...members] },
+        { bucket: bucket.name, role: `roles/storage.${role}`, members: [...members], ...(condition && { condition }) },
         { parent: this },
       );
     }
@@ -136,12 +169,18 @@ export class FillJob extends pulumi.ComponentResource {
   }
 
   /** What the tasks may do in AWS, by the identity that Google gives them: there is no key. */
-  private addAwsRole(name: string, awsBuckets: readonly string[], account: Account): void {
+  private addAwsRole(
+    name: string,
+    job: MirrorJob,
+    awsBuckets: readonly string[],
+    account: Account,
+    actions: readonly string[],
+  ): void {
     const role = new Role(
       name,
       {
-        name: fillRoleName,
-        description: "artifacts: fill",
+        name: job,
+        description: job === fillJobName ? "artifacts: fill" : "artifacts: audit",
         maxSessionDuration: 3600,
         // Google's tokens carry the account's number as `sub` and as `azp`, which AWS calls `aud`; their audience it calls `oaud` (IAM User Guide,
         // "IAM and AWS STS condition context keys").
@@ -175,7 +214,7 @@ export class FillJob extends pulumi.ComponentResource {
         role: role.name,
         policy: JSON.stringify({
           Version: "2012-10-17",
-          Statement: [{ Effect: "Allow", Action: fillActions, Resource: resources }],
+          Statement: [{ Effect: "Allow", Action: actions, Resource: resources }],
         }),
       },
       { parent: this },
@@ -186,8 +225,8 @@ export class FillJob extends pulumi.ComponentResource {
 /** The first argument is the archive, the second the order, both in the mounted bucket. The memory of a task is its file system. */
 const script = `set -e; cd "$(mktemp -d)"; tar -xzf "${fillFolder}/$1"; exec node fill.mjs "${fillFolder}/$2"`;
 
-function fillRole(awsAccount: string): string {
-  return `arn:aws:iam::${awsAccount}:role/${fillRoleName}`;
+function roleOf(awsAccount: string, job: MirrorJob): string {
+  return `arn:aws:iam::${awsAccount}:role/${job}`;
 }
 
 /** Whom the token is for that Google gives a task for AWS: promotion/storage/google-web-identity.ts asks for it. */
@@ -208,3 +247,6 @@ const fillActions = [
   "s3:AbortMultipartUpload",
   "s3:ListMultipartUploadParts",
 ] as const;
+
+/** What an audit calls: without the right to list, S3 answers 403 of an object that is not there. */
+const auditActions = ["s3:GetBucketObjectLockConfiguration", "s3:GetObject", "s3:ListBucket"] as const;

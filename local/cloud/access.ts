@@ -1,4 +1,5 @@
 /** Decides from the grants that the program declares who may do what with the data: Google's IAM of repositories and buckets, AWS's policies. */
+import { conditionHolds } from "./iam-condition.ts";
 
 /** A declared or existing resource: what both the program's graph and the emulated inventory have. */
 export interface Granting {
@@ -16,7 +17,11 @@ export type DataAction = (typeof dataActions)[number];
 /** Where the data is. */
 export type DataStore =
   | { readonly kind: "repository"; readonly location: string; readonly name: string }
-  | { readonly kind: "gcs"; readonly bucket: string }
+  | {
+      readonly kind: "gcs";
+      readonly bucket: string /** Of an object; undefined: any, or the bucket. */;
+      readonly key?: string;
+    }
   | { readonly kind: "s3"; readonly bucket: string };
 
 /** Who asks: every name that grants may call it by, in Google Cloud (members) and in AWS (the name of its role; undefined: anonymous). */
@@ -68,7 +73,9 @@ export function mayAccess(
   store: DataStore,
 ): boolean {
   if (store.kind === "s3") return mayAccessS3(all, awsRole, action, store.bucket);
-  const own = all.filter((grant) => isGrantOn(grant, store)).flatMap(({ inputs }) => grantsOf(inputs));
+  const own = all
+    .filter((grant) => isGrantOn(grant, store) && meets(grant, action, store))
+    .flatMap(({ inputs }) => grantsOf(inputs));
   const project = all
     .filter(({ type }) => /^gcp:projects\/iAM(Binding|Member):/.test(type))
     .flatMap(({ inputs }) => grantsOf(inputs));
@@ -109,6 +116,15 @@ function isGrantOn({ type, inputs }: Granting, store: DataStore): boolean {
     /^gcp:storage\/bucketIAM/.test(type) &&
     String(inputs["bucket"]).replace(/^b\//, "") === (store.kind === "gcs" ? store.bucket : "")
   );
+}
+
+/** Whether a grant's condition holds, if it has one. Listing is a right on the bucket. */
+function meets({ inputs }: Granting, action: DataAction, store: DataStore): boolean {
+  const { expression } = (inputs["condition"] ?? {}) as { readonly expression?: string };
+  if (expression === undefined) return true;
+  if (store.kind !== "gcs") throw new Error(`a grant on ${store.kind} has a condition: say here what it is about`);
+  const object = store.key === undefined || action === "list" || action === "set policy" ? "" : `/objects/${store.key}`;
+  return conditionHolds(expression, `projects/_/buckets/${store.bucket}${object}`);
 }
 
 /** A grant to everybody holds for every requester; one to all Google accounts for all who are one. */

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { DataAction } from "./access.ts";
 import { endToEndHeaders, forward } from "./forward.ts";
@@ -19,14 +20,14 @@ const readers: Readonly<Record<string, { readonly lists: boolean }>> = {
  * program granted allUsers read access. The JSON API is for callers with permissions: with a guard it is asked, else they are passed through.
  */
 export function gcsFront(inventory: CloudInventory, port: number, guard?: Guard): RequestListener {
-  return (request, response) => {
-    if (guard?.on === true && answeredByGuard(guard, request, response)) return;
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (guard?.on === true && (await answeredByGuard(guard, port, request, response))) return;
     const refusal = publicRefusal(inventory, request);
-    if (refusal !== undefined) {
-      refuse(response, refusal);
-      return;
-    }
-    forward(request, response, { port, headers: endToEndHeaders(request.rawHeaders) }).catch((error: unknown) => {
+    if (refusal !== undefined) refuse(response, refusal);
+    else await forward(request, response, { port, headers: endToEndHeaders(request.rawHeaders) });
+  };
+  return (request, response) => {
+    answer(request, response).catch((error: unknown) => {
       if (response.headersSent) response.destroy();
       else refuse(response, { status: 503, code: "ServiceUnavailable", message: (error as Error).message });
     });
@@ -64,11 +65,13 @@ function publicRefusal(inventory: CloudInventory, request: IncomingMessage): Ref
 }
 
 /** Answers what the guard knows or refuses of the JSON API. @returns false: the request goes on. */
-function answeredByGuard(
+async function answeredByGuard(
   guard: Guard,
-  { url = "/", method = "GET", headers }: IncomingMessage,
+  port: number,
+  request: IncomingMessage,
   response: ServerResponse,
-): boolean {
+): Promise<boolean> {
+  const { url = "/", method = "GET", headers } = request;
   const { pathname, searchParams } = new URL(url, "http://gcs");
   const asked = /^\/storage\/v1\/b\/([^/]+)\/iam\/testPermissions$/.exec(pathname);
   if (asked !== null) {
@@ -79,8 +82,11 @@ function answeredByGuard(
     json(response, 200, permissions.length === 0 ? {} : { permissions });
     return true;
   }
-  for (const { bucket, action } of accessesOf(pathname, method)) {
-    const denied = guard.denial(headers, action, { kind: "gcs", bucket });
+  // The metadata of a multipart upload may be the only place that names the object.
+  if (searchParams.get("uploadType") === "multipart" && !searchParams.has("name"))
+    searchParams.set("name", await nameInMetadata(request));
+  for (const { bucket, key, action } of await accessesOf(port, pathname, searchParams, method)) {
+    const denied = guard.denial(headers, action, { kind: "gcs", bucket, ...(key !== undefined && { key }) });
     if (denied === undefined) continue;
     const { status, message } = denied;
     json(response, status, {
@@ -99,18 +105,63 @@ const actions: Readonly<Record<string, DataAction>> = {
   "storage.objects.delete": "delete",
 };
 
+interface Access {
+  readonly bucket: string;
+  /** Of the object; undefined: it is named elsewhere, or the request is about the bucket. */
+  readonly key?: string | undefined;
+  readonly action: DataAction;
+}
+
 /** What a request of the JSON API does with objects; none: it is about a bucket, or no request of this API. */
-function accessesOf(pathname: string, method: string): { bucket: string; action: DataAction }[] {
-  const [, bucket, object, copy] =
-    /^\/(?:upload\/|download\/)?storage\/v1\/b\/([^/]+)\/o(\/[^/]+)?(\/(?:rewriteTo|copyTo)\/b\/[^/]+)?/.exec(
+async function accessesOf(
+  port: number,
+  pathname: string,
+  query: URLSearchParams,
+  method: string,
+): Promise<readonly Access[]> {
+  const [, bucketPart, objectPart, copy] =
+    /^\/(?:upload\/|download\/)?storage\/v1\/b\/([^/]+)\/o(\/[^/]+)?(\/(?:rewriteTo|copyTo)\/b\/[^/]+\/o\/[^/]+)?/.exec(
       pathname,
     ) ?? [];
-  if (bucket === undefined) return [];
-  const of = (name: string, action: DataAction) => ({ bucket: decodeURIComponent(name), action });
-  if (copy !== undefined) return [of(bucket, "read"), of(copy.slice(copy.lastIndexOf("/") + 1), "write")];
-  if (method === "DELETE") return [of(bucket, "delete")];
-  if (method !== "GET" && method !== "HEAD") return [of(bucket, "write")];
-  return [of(bucket, object === undefined ? "list" : "read")];
+  if (bucketPart === undefined) return [];
+  const bucket = decodeURIComponent(bucketPart);
+  const object = objectPart === undefined ? undefined : decodeURIComponent(objectPart.slice(1));
+  const writes = (at: Omit<Access, "action">) => writesOf(port, at, query);
+  if (copy !== undefined) {
+    const [to = "", , key = ""] = copy.split("/").slice(3).map(decodeURIComponent);
+    return [{ bucket, key: object, action: "read" }, ...(await writes({ bucket: to, key }))];
+  }
+  if (method === "DELETE") return [{ bucket, key: object, action: "delete" }];
+  if (method !== "GET" && method !== "HEAD")
+    return await writes({ bucket, key: object ?? query.get("name") ?? undefined });
+  return [{ bucket, key: object, action: object === undefined ? "list" : "read" }];
+}
+
+/** The object's name in the metadata with which the body of a multipart upload begins. The body stays as it was. */
+async function nameInMetadata(request: IncomingMessage): Promise<string> {
+  let start = Buffer.alloc(0);
+  let found: RegExpExecArray | null = null;
+  while (found === null && !request.readableEnded && start.length < 64 * 1024) {
+    const chunk = request.read() as Buffer | null;
+    if (chunk === null) await once(request, "readable");
+    else start = Buffer.concat([start, chunk]);
+    found = /"name":\s*("(?:[^"\\]|\\.)*")/.exec(start.toString("utf8"));
+  }
+  request.unshift(start);
+  return found === null ? "" : String(JSON.parse(found[1]!));
+}
+
+/**
+ * Cloud Storage asks for the right to delete where an upload takes the place of an object ("IAM permissions for JSON methods", `objects.insert`; so for
+ * rewrites). Under `ifGenerationMatch=0` none does: it is refused where one is there.
+ */
+async function writesOf(port: number, at: Omit<Access, "action">, query: URLSearchParams): Promise<readonly Access[]> {
+  const write = { ...at, action: "write" } as const;
+  if (at.key === undefined || query.get("ifGenerationMatch") === "0" || query.has("upload_id")) return [write];
+  const url = `http://127.0.0.1:${port}/storage/v1/b/${at.bucket}/o/${encodeURIComponent(at.key)}`;
+  const { ok, body } = await fetch(url);
+  await body?.cancel();
+  return ok ? [write, { ...at, action: "delete" }] : [write];
 }
 
 function json(response: ServerResponse, status: number, body: object): void {

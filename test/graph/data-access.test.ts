@@ -31,6 +31,7 @@ const requesters: Readonly<Record<string, Requester>> = {
   "`deploy`": account("artifacts-deploy"),
   "the redirector": account("redirector"),
   "the fill": account("artifacts-fill"),
+  "the audit": account("artifacts-audit"),
 };
 const stores: Readonly<Record<string, DataStore>> = {
   "production, images": { kind: "repository", location: "europe-west1", name: "images" },
@@ -41,7 +42,8 @@ const stores: Readonly<Record<string, DataStore>> = {
   "staging of `new`, images": { kind: "repository", location: "us", name: "staging-new" },
   "staging of `new`, files": { kind: "gcs", bucket: "demo-staging-new" },
   "builds of the redirector": { kind: "gcs", bucket: "demo-redirector" },
-  "orders of the fill": { kind: "gcs", bucket: "demo-fill" },
+  "orders of the jobs": { kind: "gcs", bucket: "demo-fill", key: "orders/x" },
+  "findings of the audit": { kind: "gcs", bucket: "demo-fill", key: "findings/x" },
   "the stack's state": { kind: "gcs", bucket: "demo-artifacts-state" },
 };
 

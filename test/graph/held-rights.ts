@@ -83,13 +83,13 @@ function place(type: string, inputs: Declared["inputs"]): string {
   if (type.startsWith("gcp:projects/")) return "the project";
   if (type.startsWith("gcp:kms/")) return "the state's key";
   if (type.startsWith("gcp:serviceaccount/"))
-    return String(inputs["serviceAccountId"]).includes("/artifacts-fill@")
-      ? "the fill's account"
+    return /\/artifacts-(fill|audit)@/.test(String(inputs["serviceAccountId"]))
+      ? "the jobs' accounts"
       : "the redirector's account";
   if (type.startsWith("gcp:artifactregistry/")) return /^staging-/.test(on) ? "staging, images" : "production, images";
   if (on.endsWith("-state")) return "the state";
   if (on.endsWith("-redirector")) return "builds of the redirector";
-  if (on.endsWith("-fill")) return "orders of the fill";
+  if (on.endsWith("-fill")) return "orders of the jobs";
   return /-staging-/.test(on) ? "staging, files" : "production, files";
 }
 
@@ -104,8 +104,8 @@ const dataCalls: Readonly<Record<string, string>> = {
   "the state": "storage.objects.create storage.objects.get storage.objects.list storage.objects.delete",
   "the state's key": "cloudkms.cryptoKeyVersions.useToDecrypt cloudkms.cryptoKeyVersions.useToEncrypt",
   "the redirector's account": "iam.serviceAccounts.actAs",
-  "orders of the fill": "storage.objects.create storage.objects.get storage.objects.delete",
-  "the fill's account": "iam.serviceAccounts.actAs",
+  "orders of the jobs": "storage.objects.create storage.objects.get storage.objects.list storage.objects.delete",
+  "the jobs' accounts": "iam.serviceAccounts.actAs",
   // Who asks for a policy first asks for the project. `artifacts fill` starts the job, cancels it and looks at it, `artifacts status` looks. Promotions purge CDNs.
   "the project":
     "compute.urlMaps.invalidateCache logging.logEntries.create resourcemanager.projects.get run.executions.cancel run.executions.get run.executions.list run.jobs.run run.jobs.runWithOverrides",
@@ -160,7 +160,7 @@ export function beyond(
 /** Why an identity has a role that allows more than it calls. */
 export const reasons: Readonly<Record<string, string>> = {
   "roles/run.admin":
-    "a service is open to callers without an account, as the load balancer is one: Google names this role for it (Cloud Run docs, “Allowing public access”). The project has no worker pools and instances, and of jobs the fill's alone, which `artifacts fill` runs, cancels and looks at; `sshRoot` is no more than deploying, which decides what runs there",
+    "a service is open to callers without an account, as the load balancer is one: Google names this role for it (Cloud Run docs, “Allowing public access”). The project has no worker pools and instances, and of jobs those on mirrors alone, which `artifacts fill` and `audit` run, cancel and look at; `sshRoot` is no more than deploying, which decides what runs there",
   "roles/compute.loadBalancerAdmin":
     "Google's own list for load balancers: which `use` permissions a call needs is not documented. The project has no machines, disks, networks and regional load balancers",
   "roles/certificatemanager.editor":
@@ -175,7 +175,7 @@ export const reasons: Readonly<Record<string, string>> = {
   "roles/cloudkms.cryptoKeyEncrypterDecrypter": "Google's least role that encrypts; the rest tells where keys may be",
   "roles/cloudkms.cryptoKeyDecrypter": "Google's least role that decrypts; the rest tells where keys may be",
   "roles/iam.serviceAccountUser":
-    "Google's least role that deploys what runs as this account: the redirector's has no rights, the fill's adds to mirrors, which `deploy` may too",
+    "Google's least role that deploys what runs as this account: the redirector's has no rights, the fill's adds to mirrors, which `deploy` may too, the audit's reads them",
 };
 
 /** The same of actions in AWS. */

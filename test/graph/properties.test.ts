@@ -217,7 +217,7 @@ describe("properties of resources", () => {
     [
       "the fill runs as an account of its own, which adds to mirrors and reads its orders",
       "the job runs as the deploying account",
-      inputs(/:Job fill-/, (old) => JSON.parse(JSON.stringify(old).replace(/artifacts-fill@/, "artifacts-deploy@"))),
+      inputs(/:Job fill-us-/, (old) => JSON.parse(JSON.stringify(old).replace(/artifacts-fill@/, "artifacts-deploy@"))),
     ],
     [
       "the fill runs as an account of its own, which adds to mirrors and reads its orders",
@@ -228,7 +228,38 @@ describe("properties of resources", () => {
       })),
     ],
     [
-      "the fill's role in AWS is taken by the fill's account alone",
+      "the audit runs as an account of its own, which reads mirrors and its orders, and adds its findings",
+      "the audit adds files",
+      inputs(/Binding files-gcp-europe-west1-filler$/, (old) => ({
+        ...old,
+        members: [
+          ...(old["members"] as string[]),
+          "serviceAccount:artifacts-audit@demo-project.iam.gserviceaccount.com",
+        ],
+      })),
+    ],
+    [
+      "the audit runs as an account of its own, which reads mirrors and its orders, and adds its findings",
+      "the audit writes the programs that fills run",
+      inputs(/Binding fill-objectCreator$/, ({ condition: _, ...old }) => old),
+    ],
+    [
+      "the audit runs as an account of its own, which reads mirrors and its orders, and adds its findings",
+      "the audit writes to S3",
+      inputs(/RolePolicy fill-audit$/, (old) => ({
+        ...old,
+        policy: String(old["policy"]).replace('"s3:GetObject"', '"s3:GetObject","s3:PutObject"'),
+      })),
+    ],
+    [
+      "the fill runs as an account of its own, which adds to mirrors and reads its orders",
+      "the job that audits runs as the account that fills",
+      inputs(/:Job fill-audit-/, (old) =>
+        JSON.parse(JSON.stringify(old).replace(/artifacts-audit@/, "artifacts-fill@")),
+      ),
+    ],
+    [
+      "the jobs' roles in AWS are taken by the jobs' accounts alone",
       "whoever has a token of Google for AWS takes the fill's role",
       inputs(/Role fill$/, (old) => ({
         ...old,
@@ -239,7 +270,7 @@ describe("properties of resources", () => {
       })),
     ],
     [
-      "the fill's role in AWS is taken by the fill's account alone",
+      "the jobs' roles in AWS are taken by the jobs' accounts alone",
       "a token of the account that is meant for another service takes the fill's role",
       inputs(/Role fill$/, (old) => ({
         ...old,
@@ -585,12 +616,12 @@ describe("properties of resources", () => {
       }),
     ],
     [
-      "deploy acts as the accounts of the redirector and the fill alone, and nobody but GitHub acts as the identities",
+      "deploy acts as the accounts of the redirector and the jobs alone, and nobody but GitHub acts as the identities",
       "deploy acts as every account",
       set(/IAMBinding identities-run\.admin$/, { role: "roles/iam.serviceAccountUser" }),
     ],
     [
-      "deploy acts as the accounts of the redirector and the fill alone, and nobody but GitHub acts as the identities",
+      "deploy acts as the accounts of the redirector and the jobs alone, and nobody but GitHub acts as the identities",
       "a person acts as the deploying identity",
       set(/IAMBinding identities-deploy-github$/, { members: ["user:somebody@example.org"] }),
     ],

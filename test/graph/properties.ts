@@ -254,7 +254,7 @@ export const properties: Readonly<Record<string, Property>> = {
         .filter(({ type }) => type === "gcp:cloudrunv2/job:Job")
         .filter(({ inputs }) => {
           const { template } = inputs["template"] as { template: { serviceAccount?: string } };
-          return !isFill(template.serviceAccount);
+          return template.serviceAccount?.startsWith(`${String(inputs["name"])}@`) !== true;
         })
         .map(shown),
       ...awsActions(resources)
@@ -263,13 +263,29 @@ export const properties: Readonly<Record<string, Property>> = {
     ];
   },
 
-  "the fill's role in AWS is taken by the fill's account alone": (resources) =>
+  "the audit runs as an account of its own, which reads mirrors and its orders, and adds its findings": (resources) => [
+    ...resources
+      .filter((grant) => isGrant(grant) && membersOf(grant).some((member) => /:artifacts-audit@/.test(member)))
+      .filter(({ name, inputs }) => {
+        if (inputs["role"] === "roles/storage.objectViewer")
+          return !/^(fill-objectViewer|files-gcp-.*-auditor)$/.test(name);
+        const { expression = "" } = (inputs["condition"] ?? {}) as { expression?: string };
+        const findings = `resource.name.startsWith("projects/_/buckets/${String(inputs["bucket"])}/objects/findings/")`;
+        return inputs["role"] !== "roles/storage.objectCreator" || expression !== findings;
+      })
+      .map(shown),
+    ...awsActions(resources)
+      .filter(({ role, action }) => role === "artifacts-audit" && !/^s3:(Get|List)/.test(action))
+      .map(({ role, action }) => `${role}: ${action}`),
+  ],
+
+  "the jobs' roles in AWS are taken by the jobs' accounts alone": (resources) =>
     resources
-      .filter(({ type, inputs }) => type === "aws:iam/role:Role" && inputs["name"] === "artifacts-fill")
+      .filter(({ type, inputs }) => type === "aws:iam/role:Role" && isJob(inputs["name"]))
       .filter(({ inputs }) => {
         const { Statement } = JSON.parse(String(inputs["assumeRolePolicy"])) as { Statement: object[] };
         // By the account's number: its mail address could be that of another account some day.
-        const id = accountNumber("artifacts-fill");
+        const id = accountNumber(String(inputs["name"]));
         const claims = { aud: id, oaud: "sts.amazonaws.com", sub: id };
         const wanted = {
           Effect: "Allow",
@@ -285,7 +301,7 @@ export const properties: Readonly<Record<string, Property>> = {
       })
       .map(shown),
 
-  "deploy acts as the accounts of the redirector and the fill alone, and nobody but GitHub acts as the identities": (
+  "deploy acts as the accounts of the redirector and the jobs alone, and nobody but GitHub acts as the identities": (
     resources,
   ) =>
     resources
@@ -294,7 +310,7 @@ export const properties: Readonly<Record<string, Property>> = {
         const account = String(inputs["serviceAccountId"]);
         switch (inputs["role"]) {
           case "roles/iam.serviceAccountUser":
-            return !/\/(redirector|artifacts-fill)@/.test(account);
+            return !/\/(redirector|artifacts-fill|artifacts-audit)@/.test(account);
           case "roles/iam.workloadIdentityUser":
             return (
               !/\/artifacts-(deploy|preview)@/.test(account) ||
@@ -1032,9 +1048,14 @@ function isAddition({ inputs }: Declared): boolean {
 const addsInS3 =
   /^s3:(List(Bucket(Versions|MultipartUploads)?|MultipartUploadParts)|Get(BucketVersioning|BucketObjectLockConfiguration|Object(Tagging|Version)?)|PutObject(Tagging)?|AbortMultipartUpload)$/;
 
-/** A role in AWS that workflows at GitHub take: all but the fill's, which has a property of its own. */
+/** A role in AWS that workflows at GitHub take: all but the jobs', which have a property of their own. */
 function isWorkflowRole({ type, inputs }: Declared): boolean {
-  return type === "aws:iam/role:Role" && inputs["name"] !== "artifacts-fill";
+  return type === "aws:iam/role:Role" && !isJob(inputs["name"]);
+}
+
+/** Whether it is the name of a Cloud Run job on mirrors, and so of its account and role. */
+function isJob(name: unknown): boolean {
+  return name === "artifacts-fill" || name === "artifacts-audit";
 }
 
 /** What a redirector is configured with. */

@@ -315,7 +315,9 @@ describe("permissions of the two identities", () => {
       "gcp:logging/projectExclusion:ProjectExclusion redirector-requests",
       "gcp:projects/serviceIdentity:ServiceIdentity redirector-agent",
       "gcp:serviceaccount/account:Account fill",
+      "gcp:serviceaccount/account:Account fill-audit",
       "gcp:serviceaccount/account:Account redirector",
+      "gcp:serviceaccount/iAMBinding:IAMBinding fill-audit-deployer",
       "gcp:serviceaccount/iAMBinding:IAMBinding fill-deployer",
       "gcp:serviceaccount/iAMBinding:IAMBinding redirector-deployer",
     ]);
@@ -333,7 +335,7 @@ const notGranted: Readonly<Record<string, string>> = {
   "^deploy, delete artifactregistry/repository:": "an owner removes a mirror or a staging area",
   "^deploy, delete storage/bucket:": "an owner removes a bucket",
   "^deploy, delete certificatemanager/": "an owner removes a certificate: the editor's role deletes nothing",
-  "actAs \\(on the service account\\)$": "granted on the accounts of the redirector and the fill alone",
+  "actAs \\(on the service account\\)$": "granted on the accounts of the redirector and the jobs alone",
   "storage/bucketObject: |storage/bucketObject:BucketObject: ": "granted on its bucket",
   "storage\\.objects\\.get \\(on the source archive": "granted on the bucket of the builds",
   "^(deploy|preview), read billing/budget:": "granted on the billing account, by hand: npm run steps",

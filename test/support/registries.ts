@@ -25,6 +25,8 @@ export type RegistryKind = "olareg" | "distribution" | "distribution2" | "crane"
 export interface TestRegistry {
   /** `127.0.0.1:<port>` */
   readonly host: string;
+  /** Where its files are. */
+  readonly folder: string;
   /** Stops it; what it holds stays. */
   stop(): Promise<void>;
   /** Starts it again on the same port, with what it held. */
@@ -62,6 +64,7 @@ export async function startRegistry(kind: RegistryKind, flags: readonly string[]
   await start();
   return {
     host,
+    folder,
     stop,
     start,
     async remove() {

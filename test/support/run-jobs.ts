@@ -36,7 +36,11 @@ export interface RunJobs {
 }
 
 /** Starts the API. @param regions that have the job. */
-export async function startRunJobs(regions: readonly string[], tasks: number): Promise<RunJobs> {
+export async function startRunJobs(
+  regions: readonly string[],
+  tasks: number,
+  ownName = "artifacts-fill",
+): Promise<RunJobs> {
   const executions = new Map(regions.map((region) => [region, [] as Execution[]]));
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { pathname } = new URL(request.url ?? "", "http://h");
@@ -44,10 +48,10 @@ export async function startRunJobs(regions: readonly string[], tasks: number): P
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     };
     const fail = (code: number) => reply(code, { error: { code, message: `refused by the test: ${code}` } });
-    const [, job = "", region = "", rest = ""] =
-      /^\/v2\/(projects\/some-project\/locations\/([^/]+)\/jobs\/artifacts-fill)(.*)$/.exec(pathname) ?? [];
+    const [, job = "", region = "", own, rest = ""] =
+      /^\/v2\/(projects\/some-project\/locations\/([^/]+)\/jobs\/([\w-]+))(.*)$/.exec(pathname) ?? [];
     const all = executions.get(region);
-    if (all === undefined) return fail(404);
+    if (all === undefined || own !== ownName) return fail(404);
     const disturbance = request.method === "GET" ? jobs.disturbances.shift() : undefined;
     if (disturbance === 0) return void request.socket.destroy();
     if (disturbance !== undefined) return fail(disturbance);
@@ -68,7 +72,7 @@ export async function startRunJobs(regions: readonly string[], tasks: number): P
     };
     if (jobs.refuse !== undefined) return fail(jobs.refuse);
     const execution: Execution = {
-      name: `${job}/executions/artifacts-fill-${all.length}`,
+      name: `${job}/executions/${ownName}-${all.length}`,
       createTime: new Date(Date.UTC(2026, 0, 1, 0, all.length)).toISOString(),
       taskCount: tasks,
       logUri: `https://console.example/${region}/${all.length}`,

@@ -20,6 +20,8 @@ const ranElsewhere: Readonly<Record<string, string>> = {
   "What is the matter": "test/rehearsal/rehearsal.test.ts",
   "Filling a region": "test/contract/audit-sync.test.ts",
   "A fill fails or stands still": "test/contract/fill-start.test.ts",
+  "Reading mirrors back": "test/contract/audit-start.test.ts",
+  "A mirror has other bytes": "test/rehearsal/audit.test.ts",
   "A CDN could not be purged": "test/contract/object-store-mirrors/cdn.test.ts",
   "A redirector anywhere": "test/contract/object-store-mirrors/redirector.test.ts",
 };

@@ -429,9 +429,9 @@ describe("scripts of the workflows", () => {
   });
 
   describe("drift", () => {
-    const compare = async (preview: number, audit: number, dnssec = 0) => {
+    const compare = async (preview: number, audit: number, dnssec = 0, bytes = 0) => {
       await program("pulumi", `echo "${preview === 0 ? "no changes" : "- a tag"}"; exit ${preview}`);
-      await program("npm", `echo audited; exit ${audit}`);
+      await program("npm", `case "$*" in *--status) echo read; exit ${bytes};; esac; echo audited; exit ${audit}`);
       await program(
         "node",
         `case "$*" in *" dnssec") echo signed; exit ${dnssec};; esac; exec "${process.execPath}" "$@"`,
@@ -440,14 +440,16 @@ describe("scripts of the workflows", () => {
       assert.equal(code, 0, printed);
       return outputs;
     };
-    it("is what either comparison finds, and both are in the report", async () => {
+    it("is what any comparison finds, and all are in the report", async () => {
       assert.equal(await compare(0, 0), "drift=no\n");
       assert.equal(await compare(0, 1), "drift=yes\n");
+      assert.equal(await compare(0, 0, 0, 3), "drift=yes\n", "an audit of every byte has found something");
       assert.equal(await compare(7, 0), "drift=yes\n");
       const issue = await readFile(join(folder, "issue.md"), "utf8");
       assert.match(issue, /^<!-- artifacts-drift -->\n### Production differs from the main branch\n/);
       assert.match(issue, /^- a tag$/m);
       assert.match(issue, /^audited$/m);
+      assert.match(issue, /^read$/m);
     });
 
     it("leaves the signatures of a zone out while its DS record is not at the registrar, and only then", async () => {

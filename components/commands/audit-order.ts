@@ -1,0 +1,27 @@
+import type { StorageSettings } from "../promotion/run/request.ts";
+import { type MirrorOrder, mirrorOrderOf } from "./fill-order.ts";
+import type { ProductionSources } from "./production.ts";
+
+/** All that a task of an audit needs to know. */
+export interface AuditOrder extends MirrorOrder {
+  readonly auditOrder: 1;
+  /** Bucket in Cloud Storage for the findings. */
+  readonly findings: string;
+  readonly storage: StorageSettings;
+}
+
+/** The order to read back one mirror. Pure. @param findings bucket in Cloud Storage that gets them. */
+export function auditOrderOf(production: ProductionSources, mirror: string, findings: string): AuditOrder {
+  const { storage } = production;
+  return { auditOrder: 1, findings, storage, ...mirrorOrderOf(production, mirror, new Set()) };
+}
+
+/** Reads an order that {@link auditOrderOf} made, from JSON; undefined: the text is none. */
+export function readAuditOrder(text: string): AuditOrder | undefined {
+  try {
+    const order = JSON.parse(text) as Partial<AuditOrder> | null;
+    return order?.auditOrder === 1 ? (order as AuditOrder) : undefined;
+  } catch {
+    return undefined; // whoever reads other orders says so
+  }
+}
