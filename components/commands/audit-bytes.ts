@@ -10,7 +10,13 @@ import { auditOrderOf } from "./audit-order.ts";
 import { CommandError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { inFillBucket } from "./fill-bucket.ts";
-import { executionInWords, type FillExecution, FillExecutions, latestFills } from "./fill-executions.ts";
+import {
+  executionInWords,
+  executionsAtOnce,
+  type FillExecution,
+  FillExecutions,
+  latestFills,
+} from "./fill-executions.ts";
 import { mirrorOrderOf } from "./fill-order.ts";
 import { fillProgram, startJob } from "./fill-start.ts";
 import { everySeconds, untilEnded } from "./fill-wait.ts";
@@ -68,7 +74,9 @@ export async function startAudits(
   const findings = fillBucket(config.googlePrefix);
   const started: { mirror: string; started: boolean; execution: FillExecution }[] = [];
   const failures: string[] = [];
-  let program: Promise<Buffer> | undefined;
+  let built: Promise<Buffer> | undefined;
+  const program = () => (built ??= fillProgram(archive));
+  const atOnce = await executionsAtOnce(config, mirrors);
   await interruptible(async (signal) => {
     for (const mirror of mirrors) {
       const failed = (why: string): void => {
@@ -85,8 +93,7 @@ export async function startAudits(
         const latest = await executions.latest(mirror);
         const running = latest?.state === "running" ? latest : undefined;
         const order = auditOrderOf(production, mirror, findings);
-        const built = () => (program ??= fillProgram(archive));
-        const execution = running ?? (await startJob(config, order, built, signal));
+        const execution = running ?? (await startJob(config, order, { program, atOnce }, signal));
         const { name, region, tasks, since } = execution;
         started.push({ mirror, started: running === undefined, execution });
         printResult(

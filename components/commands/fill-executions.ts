@@ -3,9 +3,9 @@
  * `projects.locations.jobs/run`, `projects.locations.jobs.executions`).
  */
 import { z } from "zod";
-import { fillJobName } from "../mirrors/fill-names.ts";
+import { auditJobName, fillJobName } from "../mirrors/fill-names.ts";
 import { nearestRegion } from "../mirrors/nearest-mirrors.ts";
-import { quotaVariable } from "../promotion/http/request-budget.ts";
+import { quotaShare, quotaVariable } from "../promotion/http/request-budget.ts";
 import { countOf } from "../promotion/text/count-of.ts";
 import { formatCount } from "../promotion/text/format-count.ts";
 import type { StackConfig } from "../stack/config.ts";
@@ -105,6 +105,7 @@ export async function fillExecution(
  * Starts the job of a region.
  * @param args of its container: the program's archive and the order, both in the mounted bucket.
  * @param environment of whoever starts it: the tasks get the quota of requests that Google has granted, if it is not the usual one.
+ * @param atOnce how many executions share that quota: several may read the same region.
  * @throws CommandError
  */
 export async function runFillJob(
@@ -112,8 +113,10 @@ export async function runFillJob(
   region: string,
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
+  atOnce: number,
 ): Promise<FillExecution> {
-  const [name, value] = [quotaVariable, environment[quotaVariable] ?? ""];
+  const set = environment[quotaVariable] ?? "";
+  const [name, value] = [quotaVariable, atOnce > 1 ? quotaShare(atOnce, environment) : set];
   const override = { args, ...(value !== "" && { env: [{ name, value }] }) };
   const body = JSON.stringify({ overrides: { containerOverrides: [override] } });
   const path = `${jobPath(settings, region)}:run`;
@@ -211,6 +214,27 @@ export class FillExecutions {
     this.#byRegion.set(region, known);
     return known;
   }
+}
+
+/**
+ * How many executions of both jobs share the quotas of requests once these mirrors' are started: those that run count too. Of a region that does not answer
+ * none are known.
+ * @param mirrors whose executions of `settings.job` are started, or go on.
+ */
+export async function executionsAtOnce(
+  settings: RunSettings & Pick<StackConfig, "gcpRegions">,
+  mirrors: readonly string[],
+): Promise<number> {
+  const others = await Promise.all(
+    ([fillJobName, auditJobName] as const).map(async (job) => {
+      const running = await new FillExecutions({ ...settings, job }).running().catch((error: unknown) => {
+        if (error instanceof CommandError) return [];
+        throw error;
+      });
+      return running.filter(({ mirror }) => job !== jobOf(settings) || !mirrors.includes(mirror)).length;
+    }),
+  );
+  return others.reduce((sum, count) => sum + count, new Set(mirrors).size);
 }
 
 /** The latest execution for each mirror, by the mirror's name. @throws CommandError */

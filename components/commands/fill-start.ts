@@ -72,6 +72,8 @@ export interface FillMeans {
   /** Names of all mirrors that are filled now: they are read last. */
   readonly filling: ReadonlySet<string>;
   readonly executions: FillExecutions;
+  /** How many executions run once all are started. */
+  readonly atOnce: number;
   readonly program: () => Promise<Buffer>;
 }
 
@@ -82,7 +84,7 @@ export interface FillMeans {
  */
 export async function startFill(
   settings: FillSettings,
-  { production, projects, filling, executions, program }: FillMeans,
+  { production, projects, filling, executions, atOnce, program }: FillMeans,
   mirror: string,
   signal: AbortSignal,
 ): Promise<FillStart> {
@@ -101,7 +103,7 @@ export async function startFill(
     if (withdrawn === 0) return { mirror, started: false, unreadable: [], execution: running };
     await cancelFill(settings, running, signal);
   }
-  const execution = await startJob(settings, order, program, signal);
+  const execution = await startJob(settings, order, { program, atOnce }, signal);
   return { mirror, started: true, unreadable, execution, ...(running && { cancelled: running }) };
 }
 
@@ -109,7 +111,7 @@ export async function startFill(
 export async function startJob(
   settings: FillSettings & Pick<RunSettings, "job">,
   order: MirrorOrder,
-  program: () => Promise<Buffer>,
+  { program, atOnce }: Pick<FillMeans, "program" | "atOnce">,
   signal: AbortSignal,
 ): Promise<FillExecution> {
   const archive = await program();
@@ -117,7 +119,7 @@ export async function startJob(
     await put(bucket, "programs/", archive, ".tar.gz", signal),
     await put(bucket, orderFolder(order.mirror), gzipSync(JSON.stringify(order)), ".json.gz", signal),
   ]);
-  return await runFillJob(settings, fillRegionOf(settings, order.mirror), args, process.env);
+  return await runFillJob(settings, fillRegionOf(settings, order.mirror), args, process.env, atOnce);
 }
 
 /** Writes an object that is named by its content. @returns its key. */

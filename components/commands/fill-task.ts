@@ -21,7 +21,7 @@ try {
   if (file === undefined) throw new UsageError("the order's file is missing");
   const text = gunzipSync(await readFile(file)).toString("utf8");
   const shard = parseShard(undefined, process.env);
-  // Beside deployments, all tasks together send each region what one promotion may.
+  // Beside deployments, all tasks of all executions together send each region what one promotion may: the start has divided it by the executions.
   process.env[quotaVariable] = quotaShare(shard.count, process.env);
   const audit = readAuditOrder(text);
   const failed = audit === undefined ? await fill(readFillOrder(text, file), shard) : await readAll(audit, shard);

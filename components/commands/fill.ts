@@ -8,7 +8,13 @@ import { exitCodes } from "./exit-codes.ts";
 import { exportedState } from "./exported-state.ts";
 import { inFillBucket, linesWithdrawnSince } from "./fill-bucket.ts";
 import { cancelFill } from "./fill-cancel.ts";
-import { executionInWords, type FillExecution, FillExecutions, latestFills } from "./fill-executions.ts";
+import {
+  executionInWords,
+  executionsAtOnce,
+  type FillExecution,
+  FillExecutions,
+  latestFills,
+} from "./fill-executions.ts";
 import { type Filled, fillMirror } from "./fill-mirror.ts";
 import { fillOrderOf } from "./fill-order.ts";
 import { type FillStart, fillProgram, startFill, whyNoJob } from "./fill-start.ts";
@@ -179,6 +185,10 @@ async function start(
     projects: values.project,
     filling: new Set(mirrors),
     executions: new FillExecutions(config),
+    atOnce: await executionsAtOnce(
+      config,
+      mirrors.filter((mirror) => whyNoJob(config, mirror) === undefined),
+    ),
     program: () => (program ??= fillProgram(values.archive)),
   };
   await interruptible(async (signal) => {

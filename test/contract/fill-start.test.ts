@@ -155,7 +155,7 @@ describe("the start of a fill", () => {
     await file("images.yaml", `- name: app\n  dmap:\n    "sha256:${hash("app")}": ["v1"]\n`);
     try {
       await stack("us-central1, europe-west1", more);
-      const { code, err } = await start("--mirror", "images-europe-west1");
+      const { code, err } = await start("--mirror", "files-aws-eu-central-1");
       assert.deepEqual([code, err], [0, ""]);
       const [, key = ""] = jobs.executions.get("europe-west1")![0]!.template.containers[0]!.args;
       const { images } = readFillOrder(gunzipSync((await stores.served("org-fill", key))!.bytes).toString(), key);
@@ -187,6 +187,30 @@ describe("the start of a fill", () => {
     const { code, out, err } = await waiting;
     assert.deepEqual([code, err], [0, ""]);
     assert.match(out, /files-gcp-us-central1: artifacts-fill-0 in us-central1: succeeded/);
+  });
+
+  it("executions that run at once share what one promotion may send to a region", async () => {
+    const shares = () =>
+      ["us-central1", "europe-west1"].map((region) =>
+        jobs.executions
+          .get(region)!
+          .map(
+            ({ template }) => template.containers[0]?.env?.map(({ name, value }) => `${name}=${value}`).join() ?? "",
+          ),
+      );
+    await start("--mirror", "files-gcp-us-central1");
+    assert.deepEqual(shares(), [[""], []]);
+    await start("--mirror", "files-gcp-europe-west1", "--mirror", "images-europe-west1");
+    const third = "ARTIFACTS_REGISTRY_QUOTA=20000";
+    assert.deepEqual(shares(), [[""], [third, third]], "one runs already");
+    Object.assign(jobs.executions.get("us-central1")![0]!, endOf("succeeded"));
+    process.env["ARTIFACTS_REGISTRY_QUOTA"] = "90000";
+    try {
+      await start("--mirror", "files-gcp-us-central1");
+    } finally {
+      delete process.env["ARTIFACTS_REGISTRY_QUOTA"];
+    }
+    assert.deepEqual(shares()[0], ["", "ARTIFACTS_REGISTRY_QUOTA=30000"], "a third of what Google has granted");
   });
 
   it("a mirror in AWS is filled from the nearest region of Google, and no other mirror's fill keeps it back", async () => {

@@ -12,7 +12,12 @@ interface Execution {
   readonly createTime: string;
   readonly taskCount: number;
   readonly logUri: string;
-  readonly template: { readonly containers: readonly { readonly args: readonly string[] }[] };
+  readonly template: {
+    readonly containers: readonly {
+      readonly args: readonly string[];
+      readonly env?: readonly { readonly name: string; readonly value: string }[];
+    }[];
+  };
   runningCount?: number;
   succeededCount?: number;
   failedCount?: number;

@@ -56,7 +56,7 @@ it("the tasks of a job get the quota of whoever starts them, if it is not the us
   const jobs = await startRunJobs(["us-central1"], 3);
   const settings = { project: "some-project", runEndpoint: jobs.endpoint };
   for (const environment of [{}, { ARTIFACTS_REGISTRY_QUOTA: "" }, { ARTIFACTS_REGISTRY_QUOTA: "600000" }])
-    await runFillJob(settings, "us-central1", ["program", "order"], environment);
+    await runFillJob(settings, "us-central1", ["program", "order"], environment, 1);
   const args = ["program", "order"];
   assert.deepEqual(
     jobs.executions.get("us-central1")?.map(({ template }) => template.containers),
