@@ -149,7 +149,7 @@ export function composeEntry(
       images: document.images.map(({ details: _, ...image }) => image),
       ...(releases.length > 0 && { files: filesSummary(prefix, releases) }),
     },
-    ...linesOf(name, images, ofReleases),
+    ...entryLines(name, images, ofReleases),
     presence,
     heldBy: known.heldBy,
     filling: known.filling,
@@ -158,7 +158,7 @@ export function composeEntry(
 }
 
 /** A project's lines of the listing and of the platform lines, from its details in their order. */
-export function linesOf(
+export function entryLines(
   name: string,
   images: readonly Pick<ImageDetails, "repository" | "versions">[],
   releases: readonly Pick<ReleaseDetails, "files">[],

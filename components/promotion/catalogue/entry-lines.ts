@@ -1,4 +1,4 @@
-import { type EntryLines, linesOf } from "../../catalogue/entry.ts";
+import { type EntryLines, entryLines } from "../../catalogue/entry.ts";
 import { readDocument } from "../../catalogue/formats.ts";
 import { projectKey } from "../../catalogue/layout.ts";
 import { BucketAbsent } from "../storage/bucket.ts";
@@ -20,7 +20,7 @@ export async function readEntryLines(
       const document = readDocument("project", String((await mirror.read(projectKey(project))) ?? ""));
       if (document === undefined) continue;
       const { images, releases } = await readDetails(mirror, document);
-      return linesOf(project, images, releases);
+      return entryLines(project, images, releases);
     } catch (error) {
       if (!(error instanceof IncompleteEntry || error instanceof BucketAbsent)) failure ??= error;
     }
