@@ -155,7 +155,7 @@ describe("the start of a fill", () => {
     await file("images.yaml", `- name: app\n  dmap:\n    "sha256:${hash("app")}": ["v1"]\n`);
     try {
       await stack("us-central1, europe-west1", more);
-      const { code, err } = await start("--mirror", "files-aws-eu-central-1");
+      const { code, err } = await start("--mirror", "images-europe-west1");
       assert.deepEqual([code, err], [0, ""]);
       const [, key = ""] = jobs.executions.get("europe-west1")![0]!.template.containers[0]!.args;
       const { images } = readFillOrder(gunzipSync((await stores.served("org-fill", key))!.bytes).toString(), key);
@@ -200,7 +200,7 @@ describe("the start of a fill", () => {
       );
     await start("--mirror", "files-gcp-us-central1");
     assert.deepEqual(shares(), [[""], []]);
-    await start("--mirror", "files-gcp-europe-west1", "--mirror", "images-europe-west1");
+    await start("--mirror", "files-gcp-europe-west1", "--mirror", "files-aws-eu-central-1");
     const third = "ARTIFACTS_REGISTRY_QUOTA=20000";
     assert.deepEqual(shares(), [[""], [third, third]], "one runs already");
     Object.assign(jobs.executions.get("us-central1")![0]!, endOf("succeeded"));
