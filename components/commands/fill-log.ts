@@ -52,7 +52,9 @@ export class FillLog {
     const sent = bytes - this.#told.bytes;
     const found = missing - this.#told.missing;
     this.#told = { missing, done, bytes };
-    const fields = { mirror: this.#mirror, task: index - 1, missing: found, copied, bytes: sent, failed };
+    // One artifact may take hours: bytes count too.
+    const progress = copied > 0 || sent > 0 ? 1 : 0;
+    const fields = { mirror: this.#mirror, task: index - 1, missing: found, copied, bytes: sent, failed, progress };
     this.#write(JSON.stringify({ severity, message, event, ...fields }));
   }
 }

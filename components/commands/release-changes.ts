@@ -51,6 +51,12 @@ const releaseChanges: readonly ReleaseChange[] = [
       "The preview of a first-time contributor waits for the environment newcomers: give it reviewers, and require the check previewed in the ruleset of main",
     commands: ["gh api --method PUT repos/{repository}/environments/newcomers"],
   },
+  {
+    after: "0.3.0",
+    title:
+      "The first deployment is an owner's: the identity preview gets other rights, and where artifacts:fillAbove is set already the jobs get their accounts, roles in AWS and grants, all of which deploy may not give",
+    commands: ["npm ci && npm run ranges && npm run build", "pulumi up --stack {stack}"],
+  },
 ];
 
 /** The changes that a stack last deployed by a release has before it. @param from the release, e.g. `0.2.0`. */

@@ -54,8 +54,8 @@ export const fillMetrics: readonly LogMetric[] = [
   },
   {
     name: fillProgress,
-    description: "Lines of tasks of fills that had brought something since the line before",
-    filter: () => `${task} jsonPayload.copied>0`,
+    description: "Lines of tasks of fills that had brought artifacts, or bytes of one, since the line before",
+    filter: () => `${task} jsonPayload.progress>0`,
     labels: { mirror: "mirror" },
     alert: {
       displayName: `A fill makes no progress for ${idleHours} hours`,

@@ -37,11 +37,11 @@ it("a line of the log in 30 s with what was done since the line before, and one 
   assert.deepEqual(
     lines.map(({ message: _, ...fields }): object => fields),
     [
-      { severity: "INFO", event: "fill", missing: 40, copied: 2, bytes: 2_097_152, failed: 0 },
-      { severity: "INFO", event: "fill", missing: 0, copied: 7, bytes: 3_145_728, failed: 0 },
+      { severity: "INFO", event: "fill", missing: 40, copied: 2, bytes: 2_097_152, failed: 0, progress: 1 },
+      { severity: "INFO", event: "fill", missing: 0, copied: 7, bytes: 3_145_728, failed: 0, progress: 1 },
       { severity: "WARNING" },
       { severity: "WARNING" },
-      { severity: "ERROR", event: "fill-ended", missing: 0, copied: 30, bytes: 1_048_576, failed: 1 },
+      { severity: "ERROR", event: "fill-ended", missing: 0, copied: 30, bytes: 1_048_576, failed: 1, progress: 1 },
     ].map((fields) => ({ ...fields, mirror: "images-us-central1", ...("event" in fields && { task: 2 }) })),
   );
   assert.equal(

@@ -70,6 +70,8 @@ function filled(failures: readonly string[]): { jsonPayload: object }[] {
   );
   now = 30_000;
   log.progress({ wanted: 9, missing: 3, done: 0, bytes: 0 });
+  now = 60_000;
+  log.progress({ wanted: 9, missing: 3, done: 0, bytes: 3 }); // a part of an artifact
   log.ended({ wanted: 9, missing: 3, done: 2, bytes: 5, failures, warnings: ["w"] });
   return lines.map((line) => {
     const { severity: _, ...jsonPayload } = JSON.parse(line) as Record<string, unknown>;
@@ -123,7 +125,7 @@ describe("metrics of a promotion's record", () => {
 });
 
 it("metrics of a fill: what its tasks brought, found missing and could not bring, by mirror", () => {
-  const brought = { artifacts_fill_bytes: 1, artifacts_fill_missing: 1, artifacts_fill_progress: 1 };
+  const brought = { artifacts_fill_bytes: 2, artifacts_fill_missing: 1, artifacts_fill_progress: 2 };
   assert.deepEqual(countsOf(filled([])), brought);
   assert.deepEqual(countsOf(filled(["images-a: broke"])), { ...brought, artifacts_fill_failures: 1 });
   for (const { alert } of fillMetrics)
