@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { buffer } from "node:stream/consumers";
-import { beforeEach, it } from "mocha";
+import { beforeEach, describe, it } from "mocha";
 import { promoteFiles } from "../../../../components/promotion/files/files.ts";
 import type { Outcome } from "../../../../components/promotion/run/request.ts";
 import { crc32c, encodeCrc32c } from "../../../../components/promotion/storage/crc32c.ts";
@@ -96,93 +96,95 @@ function described(name: string, { bytes, generation, resource }: StoredObject):
 const content = Buffer.from("the release");
 const sha256 = createHash("sha256").update(content).digest("hex");
 const published = "prod/binaries/kops/tool.tar.gz";
-let store: SmallStore;
+describe("a staged file that its store copies", () => {
+  let store: SmallStore;
 
-beforeEach(async () => {
-  store = new SmallStore();
-  await store.start();
-});
-
-async function promote(): Promise<Outcome> {
-  const request = {
-    project: "kops",
-    files: `tool.tar.gz sha256:${sha256}\n`,
-    prefix: "kops",
-    staging: "staging",
-    mirrors: [{ name: "us", kind: "gcs", bucket: "prod", region: "us" } as const],
-    removalShare: 1,
-    storage: { gcsEndpoint: store.url },
-  };
-  return await promoteFiles(request, undefined, { signal: new AbortController().signal, report: () => {} });
-}
-
-it("the copy is made of the version that was read, once all of it was read, and carries nothing of staging's metadata", async () => {
-  const metadata = { "artifacts-sha256": "f".repeat(64), "artifacts-project": "other", mine: "x" };
-  store.put("staging/tool.tar.gz", content, { contentType: "text/html", cacheControl: "no-store", metadata });
-  store.beforeCopy = () => {
-    assert.equal(store.objects.has(published), false);
-    return undefined;
-  };
-  const { failures, summary } = await promote();
-  assert.deepEqual([failures, summary], [[], "copied 1 (11 bytes) in 1 mirror"]);
-  assert.deepEqual(store.done, ["read 1", "copy 1"]);
-  assert.deepEqual(store.objects.get(published)?.resource, {
-    contentType: "application/gzip",
-    cacheControl: "public, max-age=86400, immutable",
-    metadata: {
-      "artifacts-sha256": sha256,
-      "artifacts-crc32c": encodeCrc32c(crc32c(content)),
-      "artifacts-project": "kops",
-    },
+  beforeEach(async () => {
+    store = new SmallStore();
+    await store.start();
   });
-});
 
-it("what is staged is replaced after it was read: it is read again, and other content is refused", async () => {
-  store.put("staging/tool.tar.gz", content);
-  store.beforeCopy = () => {
-    store.put("staging/tool.tar.gz", Buffer.from("something else"));
-    return undefined;
-  };
-  const { failures } = await promote();
-  assert.match(
-    failures.join("\n"),
-    /gs:\/\/staging\/tool\.tar\.gz has sha256:\w+, which is not what the manifest says$/,
-  );
-  assert.deepEqual(store.done, ["read 1", "copy 1", "read 2"]);
-  assert.equal(store.objects.has(published), false);
-});
+  async function promote(): Promise<Outcome> {
+    const request = {
+      project: "kops",
+      files: `tool.tar.gz sha256:${sha256}\n`,
+      prefix: "kops",
+      staging: "staging",
+      mirrors: [{ name: "us", kind: "gcs", bucket: "prod", region: "us" } as const],
+      removalShare: 1,
+      storage: { gcsEndpoint: store.url },
+    };
+    return await promoteFiles(request, undefined, { signal: new AbortController().signal, report: () => {} });
+  }
 
-it("what is staged is replaced by the same content after it was read: it is read again, and sent", async () => {
-  store.put("staging/tool.tar.gz", content);
-  store.beforeCopy = () => {
+  it("the copy is made of the version that was read, once all of it was read, and carries nothing of staging's metadata", async () => {
+    const metadata = { "artifacts-sha256": "f".repeat(64), "artifacts-project": "other", mine: "x" };
+    store.put("staging/tool.tar.gz", content, { contentType: "text/html", cacheControl: "no-store", metadata });
+    store.beforeCopy = () => {
+      assert.equal(store.objects.has(published), false);
+      return undefined;
+    };
+    const { failures, summary } = await promote();
+    assert.deepEqual([failures, summary], [[], "copied 1 (11 bytes) in 1 mirror"]);
+    assert.deepEqual(store.done, ["read 1", "copy 1"]);
+    assert.deepEqual(store.objects.get(published)?.resource, {
+      contentType: "application/gzip",
+      cacheControl: "public, max-age=86400, immutable",
+      metadata: {
+        "artifacts-sha256": sha256,
+        "artifacts-crc32c": encodeCrc32c(crc32c(content)),
+        "artifacts-project": "kops",
+      },
+    });
+  });
+
+  it("what is staged is replaced after it was read: it is read again, and other content is refused", async () => {
     store.put("staging/tool.tar.gz", content);
-    return undefined;
-  };
-  assert.deepEqual((await promote()).failures, []);
-  assert.deepEqual(store.done, ["read 1", "copy 1", "read 2", "upload binaries/kops/tool.tar.gz"]);
-  assert.deepEqual(store.objects.get(published)?.bytes, content);
-});
-
-it("a copy of which the store says another checksum is removed, and the content is sent", async () => {
-  store.put("staging/tool.tar.gz", content);
-  store.describeCopy = (resource) => ({ ...resource, name: "binaries/kops/tool.tar.gz", crc32c: "AAAAAA==" });
-  assert.deepEqual((await promote()).failures, []);
-  assert.deepEqual(store.done, ["read 1", "copy 1", "remove", "read 1", "upload binaries/kops/tool.tar.gz"]);
-  assert.deepEqual(store.objects.get(published)?.bytes, content);
-});
-
-it("a store that makes no copies is sent the content", async () => {
-  store.put("staging/tool.tar.gz", content);
-  store.beforeCopy = () => 501;
-  assert.deepEqual((await promote()).failures, []);
-  assert.deepEqual(store.done, ["read 1", "copy 1", "read 1", "upload binaries/kops/tool.tar.gz"]);
-});
-
-for (const header of ["contentEncoding", "contentDisposition", "contentLanguage"]) {
-  it(`what is staged with ${header}, which a copy might keep, is sent without it`, async () => {
-    store.put("staging/tool.tar.gz", content, { [header]: "x" });
-    assert.deepEqual((await promote()).failures, []);
-    assert.deepEqual(store.done, ["read 1", "upload binaries/kops/tool.tar.gz"]);
-    assert.equal(store.objects.get(published)?.resource[header], undefined);
+    store.beforeCopy = () => {
+      store.put("staging/tool.tar.gz", Buffer.from("something else"));
+      return undefined;
+    };
+    const { failures } = await promote();
+    assert.match(
+      failures.join("\n"),
+      /gs:\/\/staging\/tool\.tar\.gz has sha256:\w+, which is not what the manifest says$/,
+    );
+    assert.deepEqual(store.done, ["read 1", "copy 1", "read 2"]);
+    assert.equal(store.objects.has(published), false);
   });
-}
+
+  it("what is staged is replaced by the same content after it was read: it is read again, and sent", async () => {
+    store.put("staging/tool.tar.gz", content);
+    store.beforeCopy = () => {
+      store.put("staging/tool.tar.gz", content);
+      return undefined;
+    };
+    assert.deepEqual((await promote()).failures, []);
+    assert.deepEqual(store.done, ["read 1", "copy 1", "read 2", "upload binaries/kops/tool.tar.gz"]);
+    assert.deepEqual(store.objects.get(published)?.bytes, content);
+  });
+
+  it("a copy of which the store says another checksum is removed, and the content is sent", async () => {
+    store.put("staging/tool.tar.gz", content);
+    store.describeCopy = (resource) => ({ ...resource, name: "binaries/kops/tool.tar.gz", crc32c: "AAAAAA==" });
+    assert.deepEqual((await promote()).failures, []);
+    assert.deepEqual(store.done, ["read 1", "copy 1", "remove", "read 1", "upload binaries/kops/tool.tar.gz"]);
+    assert.deepEqual(store.objects.get(published)?.bytes, content);
+  });
+
+  it("a store that makes no copies is sent the content", async () => {
+    store.put("staging/tool.tar.gz", content);
+    store.beforeCopy = () => 501;
+    assert.deepEqual((await promote()).failures, []);
+    assert.deepEqual(store.done, ["read 1", "copy 1", "read 1", "upload binaries/kops/tool.tar.gz"]);
+  });
+
+  for (const header of ["contentEncoding", "contentDisposition", "contentLanguage"]) {
+    it(`what is staged with ${header}, which a copy might keep, is sent without it`, async () => {
+      store.put("staging/tool.tar.gz", content, { [header]: "x" });
+      assert.deepEqual((await promote()).failures, []);
+      assert.deepEqual(store.done, ["read 1", "upload binaries/kops/tool.tar.gz"]);
+      assert.equal(store.objects.get(published)?.resource[header], undefined);
+    });
+  }
+});
