@@ -1,4 +1,7 @@
-/** What the machine itself needs to read a file over TLS, or to read and send it, with its SHA-256: curl and sha256sum. */
+/**
+ * What the machine itself needs to read a file over TLS, or to read and send it, with its SHA-256: curl and OpenSSL, by which Node hashes too. (Debian's sha256sum
+ * does not use the processor's instructions for it.)
+ */
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -23,8 +26,8 @@ export async function curlPeer({ url, to, size, cert }: CurlTask): Promise<{ cpu
     await writeFile(ca, cert);
     const env = { ...process.env, URL: url, TO: to, CA: ca, RANGE: `bytes 0-${size - 1}/${size}`, TIMEFORMAT: "%U %S" };
     // What bash has waited for is in its times: a process substitution would not be.
-    const send = `mkfifo fifo; time { sha256sum < fifo > sum & curl -sf --cacert "$CA" "$URL" | tee fifo | curl -sf --cacert "$CA" -H "content-range: $RANGE" -T - "$TO" > sent; wait; }`;
-    const read = `time { curl -sf --cacert "$CA" "$URL" | sha256sum > sum; }`;
+    const send = `mkfifo fifo; time { openssl dgst -sha256 -r < fifo > sum & curl -sf --cacert "$CA" "$URL" | tee fifo | curl -sf --cacert "$CA" -H "content-range: $RANGE" -T - "$TO" > sent; wait; }`;
+    const read = `time { curl -sf --cacert "$CA" "$URL" | openssl dgst -sha256 -r > sum; }`;
     const script = `set -o pipefail; ${to === undefined ? read : send} && cat sum`;
     const { stdout, stderr } = await promisify(execFile)("bash", ["-c", script], { cwd: folder, env });
     const times = stderr.trim().split(/\s+/).map(Number);

@@ -47,7 +47,7 @@ export class LargeContent {
 
   /**
    * A GCS that has this content in every staging bucket, and takes resumable uploads. @param tls of an https server.
-   * @param copies whether it makes copies.
+   * @param copies whether it makes copies. If not, what is staged has a header that a copy might keep, so it is sent at once and read once.
    */
   async serve(tls?: KeyAndCertificate, copies = true): Promise<DiscardingStore> {
     let received = 0;
@@ -58,7 +58,7 @@ export class LargeContent {
         this.#copy(request, response, copies).catch(() => response.destroy());
         return;
       }
-      this.#answer(request, response, (bytes) => (received += bytes)).catch(() => response.destroy());
+      this.#answer(request, response, copies, (bytes) => (received += bytes)).catch(() => response.destroy());
     };
     const server: Server = tls === undefined ? createServer(answer) : createTlsServer({ ...tls }, answer);
     server.listen(0, "127.0.0.1");
@@ -79,7 +79,12 @@ export class LargeContent {
     response.end(JSON.stringify(may ? { done: true, resource } : {}));
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse, receive: (bytes: number) => void): Promise<void> {
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    copies: boolean,
+    receive: (bytes: number) => void,
+  ): Promise<void> {
     const url = new URL(request.url ?? "/", "http://localhost");
     const object = { name: "large", size: String(this.size), generation: "1", crc32c: this.crc32c };
     const send = (status: number, body: object, headers = {}): void => {
@@ -101,7 +106,8 @@ export class LargeContent {
     if (!url.pathname.includes("/staging/")) {
       return url.pathname.endsWith("/o") ? send(200, {}) : send(404, {});
     }
-    if (url.searchParams.get("alt") !== "media") return send(200, object);
+    const staged = copies ? object : { ...object, contentDisposition: "attachment" };
+    if (url.searchParams.get("alt") !== "media") return send(200, staged);
     response.writeHead(200, { "content-length": this.size });
     for (let sent = 0; sent < this.size; sent += this.#block.length) {
       if (!response.write(this.#block)) await once(response, "drain");

@@ -1,7 +1,7 @@
 /**
  * The part of `npm run bench -- scale` on processor time: a large file from staging to one mirror over TLS, in a process of its own: read once and copied by
  * the store, and sent. Beside them what the machine needs for these bytes: Node, which pipes them from one connection to the other and hashes them, and curl
- * with sha256sum, which read them, or read and send them.
+ * with OpenSSL, which read them, or read and send them.
  */
 import { fork } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
