@@ -10,17 +10,12 @@ import { auditOrderOf } from "./audit-order.ts";
 import { CommandError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { inFillBucket } from "./fill-bucket.ts";
-import {
-  executionInWords,
-  executionsAtOnce,
-  type FillExecution,
-  FillExecutions,
-  latestFills,
-} from "./fill-executions.ts";
+import { executionInWords, executionsAtOnce, type FillExecution, FillExecutions } from "./fill-executions.ts";
 import { mirrorOrderOf } from "./fill-order.ts";
 import { fillProgram, startJob } from "./fill-start.ts";
 import { everySeconds, untilEnded } from "./fill-wait.ts";
 import { interruptible } from "./interruptible.ts";
+import { latestFills } from "./latest-fills.ts";
 import { printError, printJson, printNote, printResult } from "./output.ts";
 import type { ProductionSources } from "./production.ts";
 import { type Finding, findingInWords, type ReadBack, readBack } from "./read-back.ts";

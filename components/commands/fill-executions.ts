@@ -29,6 +29,10 @@ export interface FillExecution {
   readonly failed: number;
   /** How often tasks were tried again. */
   readonly retried: number;
+  /** How many artifacts its tasks gave up, as no later try brings them: it has failed then, though Cloud Run says that it succeeded. */
+  readonly givenUp: number;
+  /** The first of them, a line each, with the cause. */
+  readonly failures: readonly string[];
   /** When it was asked for, ISO 8601. */
   readonly since: string;
   /** When it ended; undefined while it runs. */
@@ -182,6 +186,8 @@ function executionOf(region: string, told: z.infer<typeof executionSchema>): Fil
     succeeded: succeededCount,
     failed: failedCount,
     retried: told.retriedCount,
+    givenUp: 0,
+    failures: [],
     since: told.createTime,
     until: completionTime,
     log: told.logUri,
@@ -237,25 +243,15 @@ export async function executionsAtOnce(
   return others.reduce((sum, count) => sum + count, new Set(mirrors).size);
 }
 
-/** The latest execution for each mirror, by the mirror's name. @throws CommandError */
-export async function latestFills(
-  settings: RunSettings & Pick<StackConfig, "fillAbove" | "gcpRegions">,
-  mirrors: readonly string[],
-): Promise<Map<string, FillExecution>> {
-  if (settings.fillAbove === undefined) return new Map(); // there is no job
-  const executions = new FillExecutions(settings);
-  const all = await Promise.all(mirrors.map((mirror) => executions.latest(mirror)));
-  return new Map(all.flatMap((one) => (one === undefined ? [] : [[one.mirror, one] as const])));
-}
-
 /** An execution in a line. */
 export function executionInWords(execution: FillExecution): string {
-  const { name, region, state, tasks, running, succeeded, failed, retried, since, until } = execution;
+  const { name, region, state, tasks, running, succeeded, failed, retried, givenUp, since, until } = execution;
   const parts = [
     `${formatCount(succeeded)} of ${countOf(tasks, "task")} done`,
     ...(running > 0 ? [`${formatCount(running)} running`] : []),
     ...(failed > 0 ? [`${formatCount(failed)} failed`] : []),
     ...(retried > 0 ? [`${formatCount(retried)} tried again`] : []),
+    ...(givenUp > 0 ? [`${countOf(givenUp, "failure")} given up`] : []),
   ];
   const when = until === undefined ? `since ${since}` : `${since} until ${until}`;
   return `${name} in ${region}: ${state}, ${parts.join(", ")}, ${when}`;

@@ -35,26 +35,42 @@ export class FillLog {
     this.#line(progress, "INFO", "fill", 0);
   }
 
-  /** The end, with its failures and warnings as lines of their own. */
-  ended(filled: Filled): void {
+  /** The end, with its failures and warnings as lines of their own. @param isGivenUp the failures last: nothing is tried again. */
+  ended(filled: Filled, isGivenUp = false): void {
     const { failures, warnings } = filled;
     for (const line of [...failures.slice(0, mostFailures), ...warnings])
       this.#write(JSON.stringify({ severity: "WARNING", message: escapeUnprintable(line), mirror: this.#mirror }));
-    this.#line(filled, failures.length === 0 ? "NOTICE" : "ERROR", "fill-ended", failures.length);
+    this.#line(filled, failures.length === 0 ? "NOTICE" : "ERROR", "fill-ended", failures.length, isGivenUp);
   }
 
-  #line({ wanted, missing, done, bytes }: FillProgress, severity: string, event: string, failed: number): void {
+  #line(
+    { wanted, missing, done, bytes }: FillProgress,
+    severity: string,
+    event: string,
+    failed: number,
+    isGivenUp = false,
+  ): void {
     this.#last = this.#now();
     const { index, count } = this.#shard;
     const what = `${formatCount(done)} steps done, ${formatBytes(bytes)}; ${formatCount(missing)} of ${countOf(wanted, "line")} were missing`;
-    const message = `fill of ${this.#mirror}, part ${index} of ${count}: ${what}${failed > 0 ? `, ${formatCount(failed)} failed` : ""}`;
+    const message = `fill of ${this.#mirror}, part ${index} of ${count}: ${what}${failed > 0 ? `, ${formatCount(failed)} ${isGivenUp ? "given up" : "failed"}` : ""}`;
     const copied = done - this.#told.done;
     const sent = bytes - this.#told.bytes;
     const found = missing - this.#told.missing;
     this.#told = { missing, done, bytes };
     // One artifact may take hours: bytes count too.
     const progress = copied > 0 || sent > 0 ? 1 : 0;
-    const fields = { mirror: this.#mirror, task: index - 1, missing: found, copied, bytes: sent, failed, progress };
+    const gaveUp = isGivenUp && { givenUp: failed };
+    const fields = {
+      mirror: this.#mirror,
+      task: index - 1,
+      missing: found,
+      copied,
+      bytes: sent,
+      failed,
+      progress,
+      ...gaveUp,
+    };
     this.#write(JSON.stringify({ severity, message, event, ...fields }));
   }
 }

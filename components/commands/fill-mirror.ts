@@ -1,5 +1,6 @@
 /** The filling of a mirror that is new, or was made again: it gets what it lacks, and loses nothing. */
 import pLimit from "p-limit";
+import { type FailureKind, mostHopeful } from "../promotion/http/failure-kind.ts";
 import { afterSign } from "../promotion/run/differences.ts";
 import type { Context, FilesRequest, ImagesRequest, Progress } from "../promotion/run/request.ts";
 import { wantedText } from "../promotion/run/wanted-text.ts";
@@ -26,6 +27,8 @@ export interface FillProgress {
 export interface Filled extends FillProgress {
   /** One line each, naming project, image or file, mirror and cause. */
   readonly failures: readonly string[];
+  /** What they say of a later try, together; absent: there is none. */
+  readonly failureKind?: FailureKind;
   /** What did not succeed beside the mirror, one line each: a CDN that still keeps what was replaced. */
   readonly warnings: readonly string[];
 }
@@ -79,8 +82,9 @@ async function fillProject<Request extends ImagesRequest | FilesRequest>(
   { only, signal }: { readonly only?: "look" | undefined; readonly signal: AbortSignal },
 ): Promise<void> {
   const context: Context = { signal, report: () => {} };
-  const { incomplete, failures } = await runs.takeInventory(runs.alone(request, mirror), context);
-  sum.failed(failures);
+  const inventory = await runs.takeInventory(runs.alone(request, mirror), context);
+  const { incomplete } = inventory;
+  sum.failed(inventory);
   const differences = splitLines(incomplete[mirror] ?? "");
   const moved = movedSince(request, differences);
   // What is there and not wanted is no matter of a fill: the rest of the manifest is another part.
@@ -99,7 +103,7 @@ async function fillProject<Request extends ImagesRequest | FilesRequest>(
     { request: asked, incomplete: { [mirror]: differs } },
     { signal, report: sum.of(`${request.project} ${runs.kind}`) },
   );
-  sum.failed(outcome.failures);
+  sum.failed(outcome);
   sum.warned(outcome.warnings ?? []);
 }
 
@@ -132,6 +136,7 @@ class Sum {
   readonly #told: (progress: FillProgress) => void;
   readonly #runs = new Map<string, Progress>();
   readonly #failures: string[] = [];
+  #failureKind: FailureKind | undefined;
   readonly #warnings = new Set<string>();
   #wanted = 0;
   #missing = 0;
@@ -149,8 +154,9 @@ class Sum {
     this.#told(this.filled);
   }
 
-  failed(failures: readonly string[]): void {
+  failed({ failures, failureKind }: Pick<Filled, "failures" | "failureKind">): void {
     this.#failures.push(...failures);
+    this.#failureKind = mostHopeful([this.#failureKind, failureKind]);
   }
 
   /** Projects whose files are behind one CDN have the same ones. */
@@ -175,6 +181,7 @@ class Sum {
       done: total("done"),
       bytes: total("bytes"),
       failures: this.#failures,
+      ...(this.#failureKind && { failureKind: this.#failureKind }),
       warnings: [...this.#warnings],
     };
   }

@@ -13,6 +13,8 @@ export interface MirrorOrder {
   /** What it shall have. The mirrors of each request are in the order in which they are read, the mirror itself last. */
   readonly images: readonly ImagesRequest[];
   readonly files: readonly FilesRequest[];
+  /** Name of the bucket in Cloud Storage for the tasks' reports; absent: they report nothing. */
+  readonly reports?: string;
 }
 
 /** All that a task of a fill needs to know. */
@@ -61,8 +63,11 @@ export interface OrderForJob {
   readonly unreadable: readonly string[];
 }
 
-/** The order without the stores whose keys are in the environment of whoever runs a command: a job has no secrets. Pure. */
-export function orderForJob(order: FillOrder): OrderForJob {
+/**
+ * The order without the stores whose keys are in the environment of whoever runs a command: a job has no secrets. Pure.
+ * @param reports the bucket for the tasks' reports.
+ */
+export function orderForJob(order: FillOrder, reports: string): OrderForJob {
   const isReadable = ({ name, repository }: ImageMirror) =>
     name === order.mirror || readStoreAddress(repository)?.keys === undefined;
   const images = order.images.map((request) => ({
@@ -74,7 +79,7 @@ export function orderForJob(order: FillOrder): OrderForJob {
   // One that has never had another mirror is not filled by a job either, but from staging by deployments.
   const isLost = (request: ImagesRequest, index: number) => !hasSource(request) && hasSource(order.images[index]!);
   return {
-    order: { ...order, images: images.filter((request, index) => !isLost(request, index)) },
+    order: { ...order, reports, images: images.filter((request, index) => !isLost(request, index)) },
     unreadable: images.filter(isLost).map(({ project }) => project),
   };
 }

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { bucketMirrorName, regionsWithImages, storeMirrors } from "../mirrors/bucket-mirrors.ts";
+import { fillBucket } from "../mirrors/fill-names.ts";
 import type { Bucket } from "../promotion/storage/bucket.ts";
 import { putObject } from "../promotion/storage/small-object.ts";
 import type { StackConfig } from "../stack/config.ts";
@@ -89,7 +90,7 @@ export async function startFill(
   signal: AbortSignal,
 ): Promise<FillStart> {
   const whole = fillOrderOf(production, mirror, filling);
-  const { order, unreadable } = orderForJob(whole);
+  const { order, unreadable } = orderForJob(whole, fillBucket(settings.googlePrefix));
   if (unreadable.length > 0 && order.images.length + order.files.length === 0)
     throw new CommandError(
       `only stores whose keys are in your environment, not in that of a job, have ${unreadable.join(", ")}: fill it without --start`,

@@ -3,18 +3,25 @@
  * build-fill.ts, because the job runs on a base image that has Node and nothing of ours.
  */
 import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
+import { causeOf } from "../promotion/http/errors.ts";
 import { quotaShare, quotaVariable } from "../promotion/http/request-budget.ts";
+import { openStorage } from "../promotion/storage/storage.ts";
 import { type AuditOrder, readAuditOrder } from "./audit-order.ts";
 import { auditTask } from "./audit-task.ts";
 import { CommandError, UsageError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { FillLog } from "./fill-log.ts";
-import { fillMirror } from "./fill-mirror.ts";
+import { type Filled, fillMirror } from "./fill-mirror.ts";
 import { type FillOrder, readFillOrder } from "./fill-order.ts";
+import { writeReport } from "./fill-report.ts";
 import { interruptible } from "./interruptible.ts";
 import { printResult } from "./output.ts";
 import { parseShard, type Shard } from "./shard.ts";
+
+/** ms after each try of a task that is denied something: what was granted just now holds after minutes. One more try, and it is given up. */
+const pausesOfDenied = [15_000, 60_000, 240_000] as const;
 
 try {
   const [file] = process.argv.slice(2);
@@ -33,12 +40,17 @@ try {
   process.exitCode = exitCodes.error;
 }
 
-/** @returns whether something could not be copied. */
+/** @returns whether something could not be copied that a later try may bring. */
 async function fill(order: FillOrder, shard: Shard): Promise<boolean> {
   const log = new FillLog(order.mirror, shard);
-  const filled = await interruptible((signal) => fillMirror(order, shard, { signal }, (told) => log.progress(told)));
-  log.ended(filled);
-  return filled.failures.length > 0;
+  return await interruptible(async (signal) => {
+    const filled = await fillMirror(order, shard, { signal }, (told) => log.progress(told));
+    const isGivenUp = await giveUp(order, filled, signal);
+    log.ended(filled, isGivenUp);
+    if (filled.failures.length === 0 || isGivenUp) return false;
+    if (filled.failureKind === "denied") await sleep(pausesOfDenied[attemptNow()] ?? 0, undefined, { signal });
+    return true;
+  });
 }
 
 /** @returns whether something could not be read. */
@@ -46,4 +58,35 @@ async function readAll(order: AuditOrder, shard: Shard): Promise<boolean> {
   const environment = process.env;
   const { unread } = await interruptible((signal) => auditTask(order, shard, { signal, environment }));
   return unread.length > 0;
+}
+
+/**
+ * Reports failures that no later try mends. Cloud Run knows two ends of a task: success, and a failure that it tries again (Cloud Run docs, "Set maximum
+ * retries for jobs"). So such a task succeeds for Cloud Run, and whoever asks after the fill reads its report.
+ * @returns whether it did.
+ */
+async function giveUp(order: FillOrder, { failures, failureKind }: Filled, signal: AbortSignal): Promise<boolean> {
+  const { CLOUD_RUN_EXECUTION: execution, CLOUD_RUN_TASK_INDEX } = process.env;
+  const [request] = [...order.files, ...order.images];
+  if (failures.length === 0 || order.reports === undefined || execution === undefined || request === undefined)
+    return false;
+  const attempt = attemptNow();
+  const isLasting = failureKind === "permanent" || (failureKind === "denied" && attempt >= pausesOfDenied.length);
+  if (!isLasting || signal.aborted) return false;
+  const storage = openStorage({ ...request.storage, purges: [] });
+  try {
+    const bucket = storage.open({ kind: "gcs", bucket: order.reports });
+    await writeReport(bucket, { execution, task: Number(CLOUD_RUN_TASK_INDEX ?? 0), attempt }, failures, signal);
+    return true;
+  } catch (error) {
+    printResult(JSON.stringify({ severity: "WARNING", message: `the report cannot be written: ${causeOf(error)}` }));
+    return false;
+  } finally {
+    await storage.close();
+  }
+}
+
+/** Which try of the task this is, from 0. */
+function attemptNow(): number {
+  return Number(process.env["CLOUD_RUN_TASK_ATTEMPT"] ?? 0);
 }

@@ -3,23 +3,19 @@ import { gzipSync } from "node:zlib";
 import { Command, Option } from "@commander-js/extra-typings";
 import { formatBytes } from "../promotion/text/format-bytes.ts";
 import { formatCount } from "../promotion/text/format-count.ts";
+import { escapeUnprintable } from "../promotion/text/printable.ts";
 import { CommandError, UsageError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { exportedState } from "./exported-state.ts";
 import { inFillBucket, linesWithdrawnSince } from "./fill-bucket.ts";
 import { cancelFill } from "./fill-cancel.ts";
-import {
-  executionInWords,
-  executionsAtOnce,
-  type FillExecution,
-  FillExecutions,
-  latestFills,
-} from "./fill-executions.ts";
+import { executionInWords, executionsAtOnce, type FillExecution, FillExecutions } from "./fill-executions.ts";
 import { type Filled, fillMirror } from "./fill-mirror.ts";
 import { fillOrderOf } from "./fill-order.ts";
 import { type FillStart, fillProgram, startFill, whyNoJob } from "./fill-start.ts";
 import { everySeconds, untilEnded } from "./fill-wait.ts";
 import { interruptible } from "./interruptible.ts";
+import { latestFills, withReports } from "./latest-fills.ts";
 import { mirrorsNamed, mirrorsOfProduction } from "./mirrors-named.ts";
 import { printError, printJson, printNote, printResult } from "./output.ts";
 import { type ProductionSources, readProduction } from "./production.ts";
@@ -86,7 +82,7 @@ export const fillCommand = withProduction(
   .option("--trace", traceDescription)
   .option(
     "--json",
-    "one JSON document: {mirrors: [{mirror, wanted, missing, done, bytes, failures, warnings, execution}]}; wanted: lines of the manifests; missing: those that the mirror lacked; done: steps; execution: with --status, the latest one that filled it, {region, name, mirror, order, state, tasks, running, succeeded, failed, retried, since, until, log}. With --start: {mirrors: [{mirror, started, execution, cancelled, unreadable}], failures}; with --cancel: {mirrors: [{mirror, execution}], failures}",
+    "one JSON document: {mirrors: [{mirror, wanted, missing, done, bytes, failures, warnings, execution}]}; wanted: lines of the manifests; missing: those that the mirror lacked; done: steps; execution: with --status, the latest one that filled it, {region, name, mirror, order, state, tasks, running, succeeded, failed, retried, givenUp, failures, since, until, log}. With --start: {mirrors: [{mirror, started, execution, cancelled, unreadable}], failures}; with --cancel: {mirrors: [{mirror, execution}], failures}",
   )
   .action(async (values) => {
     traceIfAsked(values.trace);
@@ -218,7 +214,7 @@ async function start(
     if (values.wait === true)
       for (const { mirror, execution } of started)
         await failures.of(mirror, signal, async () => {
-          const ended = await untilEnded(config, execution, signal);
+          const ended = await withReports(config, await untilEnded(config, execution, signal));
           printExecution(mirror, ended);
           if (ended.state !== "succeeded")
             failures.add(mirror, `${ended.name} ${ended.state}: see its log, ${ended.log}`);
@@ -307,4 +303,5 @@ class FillFailures {
 
 function printExecution(mirror: string, execution: FillExecution): void {
   printResult(`${mirror}: ${executionInWords(execution)}`);
+  for (const failure of execution.failures) printResult(`given up: ${escapeUnprintable(failure)}`);
 }

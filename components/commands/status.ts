@@ -9,8 +9,9 @@ import { CommandError } from "./command.ts";
 import { type DnssecResponse, dnssecReport, signsZone, zoneSignatures } from "./dnssec.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { exportedState } from "./exported-state.ts";
-import { executionInWords, type FillExecution, latestFills } from "./fill-executions.ts";
+import { executionInWords, type FillExecution } from "./fill-executions.ts";
 import { whyNoJob } from "./fill-start.ts";
+import { latestFills } from "./latest-fills.ts";
 import { useLocalStack } from "./local-stack.ts";
 import { printError, printJson, printNote, printResult } from "./output.ts";
 import {

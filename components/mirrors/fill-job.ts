@@ -16,6 +16,7 @@ import {
   fillTasks,
   findingsFolder,
   type MirrorJob,
+  reportsFolder,
 } from "./fill-names.ts";
 
 export interface FillJobArgs {
@@ -133,7 +134,7 @@ export class FillJob extends pulumi.ComponentResource {
     );
   }
 
-  /** The program, the orders and what audits find. Program and order are written again by each start. */
+  /** The program and the orders, which are written again by each start, what audits find and what tasks of fills report. */
   private addBucket(name: string, { project, googlePrefix, regions, deployer, auditor }: FillJobArgs): Bucket {
     const bucket = new Bucket(
       name,
@@ -144,23 +145,28 @@ export class FillJob extends pulumi.ComponentResource {
         labels: { purpose: "fill" },
         uniformBucketLevelAccess: true,
         publicAccessPrevention: "enforced",
-        lifecycleRules: [{ action: { type: "Delete" }, condition: { age: 30 } }],
+        lifecycleRules: [
+          // A report says for a year that something is missing, unless somebody brings it.
+          { action: { type: "Delete" }, condition: { age: 365 } },
+          { action: { type: "Delete" }, condition: { age: 30, matchesPrefixes: ["orders/", "programs/"] } },
+        ],
         forceDestroy: true,
       },
       { parent: this },
     );
-    // What it finds alone: the tasks of fills run the programs that are here.
-    const findings = {
-      title: "findings",
-      expression: `resource.name.startsWith("projects/_/buckets/${fillBucket(googlePrefix)}/objects/${findingsFolder}")`,
-    };
-    for (const [role, members, condition] of [
-      ["objectViewer", [this.filler, this.reader, auditor], undefined],
-      ["objectUser", [deployer], undefined],
-      ["objectCreator", [this.reader], findings],
+    // What they write alone: the tasks run the programs that are here.
+    const below = (title: string, folder: string) => ({
+      title,
+      expression: `resource.name.startsWith("projects/_/buckets/${fillBucket(googlePrefix)}/objects/${folder}")`,
+    });
+    for (const [grant, role, members, condition] of [
+      ["objectViewer", "objectViewer", [this.filler, this.reader, auditor], undefined],
+      ["objectUser", "objectUser", [deployer], undefined],
+      ["objectCreator", "objectCreator", [this.reader], below("findings", findingsFolder)],
+      ["reports", "objectCreator", [this.filler], below("reports", reportsFolder)],
     ] as const) {
       new BucketIAMBinding(
-        `${name}-${role}`,
+        `${name}-${grant}`,
         { bucket: bucket.name, role: `roles/storage.${role}`, members: [...members], ...(condition && { condition }) },
         { parent: this },
       );

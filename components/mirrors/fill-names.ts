@@ -10,6 +10,9 @@ export type MirrorJob = typeof fillJobName | typeof auditJobName;
 /** Folder of what audits have found, in the bucket of the orders. */
 export const findingsFolder = "findings/";
 
+/** Folder of what tasks of fills gave up, there too. */
+export const reportsFolder = "reports/";
+
 /** Where the tasks find the bucket with their program and their orders. */
 export const fillFolder = "/fill";
 

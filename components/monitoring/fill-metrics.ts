@@ -4,6 +4,7 @@ export const filledBytes = "artifacts_fill_bytes";
 export const fillFailures = "artifacts_fill_failures";
 export const fillMissing = "artifacts_fill_missing";
 const fillProgress = "artifacts_fill_progress";
+const fillGivenUp = "artifacts_fill_given_up";
 
 /** Hours without anything brought after which somebody is told. A task looks at what is there first, which takes minutes. */
 const idleHours = 3;
@@ -42,13 +43,20 @@ export const fillMetrics: readonly LogMetric[] = [
     filter: () => `${task} jsonPayload.failed>0`,
     labels: { mirror: "mirror" },
     sum: "failed",
+  },
+  {
+    name: fillGivenUp,
+    description: "What tasks of fills gave up for each mirror, as no later try brings it; for Cloud Run they succeeded",
+    filter: () => `${task} jsonPayload.givenUp>0`,
+    labels: { mirror: "mirror" },
+    sum: "givenUp",
     alert: {
       displayName: "A fill failed",
       severity: "WARNING",
       documentation:
-        "A task of it failed at each of its tries, so the mirror lacks something; clients get that from the others. `artifacts fill --status` says how much, and which execution; its log names each artifact, with the cause. Mend the cause and run `artifacts fill --start`, or wait for the next deployment, which starts it again: a fill goes on where it stopped. This alert ends six hours after the last failure.",
-      condition: "An execution of the job failed",
-      query: `sum by (location) (increase(${ofJob("completed_execution_count", ',result="failed"')}[6h])) > 0`,
+        "A task of it failed at each of its tries, or gave up what no other try would bring, such as a file that is in no other mirror; clients get what is elsewhere from there. `artifacts fill --status` says how much the mirror lacks, what was given up and why, and which execution it was; its log names each artifact, with the cause. Mend the cause and run `artifacts fill --start`, or wait for the next deployment, which starts it again: a fill goes on where it stopped. This alert ends six hours after the last failure.",
+      condition: "An execution of the job failed, or a task of it gave something up",
+      query: `sum by (location) (increase(${ofJob("completed_execution_count", ',result="failed"')}[6h])) > 0 or sum by (location) (increase(${inPromql(`${fillGivenUp}_sum`, "cloud_run_job")}[6h])) > 0`,
       lastsSeconds: 0,
     },
   },

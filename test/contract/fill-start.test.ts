@@ -289,6 +289,31 @@ describe("the start of a fill", () => {
     assert.deepEqual([told?.missing, told?.execution.state], [1, "running"]);
   });
 
+  it("what its tasks gave up is a failure, whatever Cloud Run says of them", async () => {
+    const report = (task: string, failures: readonly string[]) =>
+      stores.stage("org-fill", `reports/artifacts-fill-0/${task}.json`, JSON.stringify({ failed: 1, failures }));
+    await start("--mirror", "files-gcp-europe-west1");
+    Object.assign(jobs.executions.get("europe-west1")![0]!, endOf("succeeded"));
+    const status = async (...more: readonly string[]) =>
+      fill("--status", "--mirror", "files-gcp-europe-west1", ...more);
+    assert.match((await status()).out, /: succeeded, 3 of 3 tasks done/);
+    await report("0-000", ["file a: it broke"]);
+    await report("0-001", ["file a: \u001b[31mnowhere"]);
+    await stores.stage("org-fill", "reports/artifacts-fill-0/1-000.json", "{");
+    const { out } = await status();
+    assert.match(out, /: failed, 3 of 3 tasks done, 4 tried again, 2 failures given up, /);
+    assert.match(out, /\ngiven up: file a: \\u\{1b\}\[31mnowhere\ngiven up: task 1: its report cannot be read\n$/);
+    const json = JSON.parse((await status("--json")).out) as { mirrors: { execution: { givenUp: number } }[] };
+    assert.equal(json.mirrors[0]?.execution.givenUp, 2);
+    const waiting = start("--wait", "--mirror", "files-gcp-us-central1");
+    const all = jobs.executions.get("us-central1")!;
+    while (all.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    Object.assign(all[0]!, endOf("succeeded"));
+    const { code, err } = await waiting;
+    assert.equal(code, 1);
+    assert.match(err, /files-gcp-us-central1: artifacts-fill-0 failed: see its log/);
+  });
+
   it("each failure is one error that says what to do, and holds back no other mirror", async () => {
     for (const [status, said] of [
       [

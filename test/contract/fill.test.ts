@@ -12,6 +12,7 @@ import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { after, before, describe, it } from "mocha";
 import { buildFill } from "../../components/commands/build-fill.ts";
 import { type FillOrder, fillOrderOf } from "../../components/commands/fill-order.ts";
+import type { GivenUp } from "../../components/commands/fill-report.ts";
 import type { FilesRequest, ImagesRequest } from "../../components/promotion/run/request.ts";
 import { type FaultyProxy, startFaultyProxy } from "../support/faulty-proxy.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
@@ -146,7 +147,38 @@ describe("a fill by tasks", () => {
     assert.equal(KeyCount, 60);
   });
 
-  it("what is there and not wanted stays, and a failure ends the task with 1", async () => {
+  it("what no later try brings is given up at once: the rest is brought, the task succeeds for Cloud Run, and its report says it", async () => {
+    for (const bucket of ["given-up", "reports"]) await stores.makeBucket("gcs", bucket);
+    await stores.stage("us", "binaries/tool/other", "not what is wanted");
+    const sums = [`lost sha256:${"0".repeat(64)}`, `other sha256:${"1".repeat(64)}`];
+    const wanted = [...files.files.trim().split("\n").slice(0, 3), ...sums].sort().map((line) => `${line}\n`);
+    const mirrors = files.mirrors.map((one) => (one.bucket === "asia" ? { ...one, bucket: "given-up" } : one));
+    const order = (reports: string) =>
+      write({
+        ...fillOrderOf(
+          { images: [], files: [{ ...files, files: wanted.join(""), mirrors }] },
+          "files-gcp-asia-east1",
+          new Set(),
+        ),
+        reports,
+      });
+    const { code, output } = await start(await order("reports"), 0, 1).ended;
+    assert.equal(code, 0, output);
+    assert.match(output, /"severity":"ERROR",.*2 given up".*"event":"fill-ended",.*"failed":2,.*"givenUp":2/);
+    assert.ok(await stores.served("given-up", `binaries/tool/${wanted[0]!.split(" ")[0]}`));
+    const report = JSON.parse((await stores.served("reports", "reports/e/0-000.json"))!.bytes.toString()) as GivenUp;
+    assert.equal(report.failed, 2);
+    assert.match(
+      report.failures.join("\n"),
+      /file lost .*no mirror has it.*\n.*file other .*which is not what the manifest says/,
+    );
+
+    const unreported = await start(await order("no-such-bucket"), 0, 1).ended;
+    assert.equal(unreported.code, 1, unreported.output);
+    assert.match(unreported.output, /"WARNING","message":"the report cannot be written: /);
+  });
+
+  it("what is there and not wanted stays, and a failure that nobody would read of ends the task with 1", async () => {
     await stores.stage("other", "binaries/tool/stray", "x");
     const lost = { ...files, files: `lost sha256:${"0".repeat(64)}\n` };
     const mirrors = files.mirrors.map((mirror) => (mirror.bucket === "asia" ? { ...mirror, bucket: "other" } : mirror));
@@ -186,7 +218,12 @@ interface Ended {
 
 /** Starts a task as Cloud Run does. */
 function start(order: string, task: number, count = tasks): { child: ChildProcess; ended: Promise<Ended> } {
-  const variables = { CLOUD_RUN_JOB: "fill", CLOUD_RUN_TASK_INDEX: `${task}`, CLOUD_RUN_TASK_COUNT: `${count}` };
+  const variables = {
+    CLOUD_RUN_JOB: "fill",
+    CLOUD_RUN_EXECUTION: "e",
+    CLOUD_RUN_TASK_INDEX: `${task}`,
+    CLOUD_RUN_TASK_COUNT: `${count}`,
+  };
   const child = spawn(process.execPath, [join(program, "fill.mjs"), order], {
     env: { ...process.env, ...variables },
     stdio: ["ignore", "pipe", "pipe"],

@@ -46,7 +46,8 @@ const looksAt: Readonly<Record<string, readonly string[]>> = {
   "The certificate of registry.example.org": ["uptime_check/time_until_ssl_cert_expires", '"COMPARISON_LT"'],
   "A fill failed": [
     "sum by (location) (increase(run_googleapis_com:job_completed_execution_count{",
-    'job_name=\\"artifacts-fill\\",result=\\"failed\\"}[6h])) > 0',
+    'job_name=\\"artifacts-fill\\",result=\\"failed\\"}[6h])) > 0 or sum by (location) (increase(',
+    "user_artifacts_fill_given_up_sum",
   ],
   "A fill makes no progress": [
     'run_googleapis_com:job_running_executions{monitored_resource=\\"cloud_run_job\\",job_name=\\"artifacts-fill\\"}[10m])) > 0 unless on (location)',

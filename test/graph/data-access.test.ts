@@ -43,6 +43,7 @@ const stores: Readonly<Record<string, DataStore>> = {
   "staging of `new`, files": { kind: "gcs", bucket: "demo-staging-new" },
   "builds of the redirector": { kind: "gcs", bucket: "demo-redirector" },
   "orders of the jobs": { kind: "gcs", bucket: "demo-fill", key: "orders/x" },
+  "reports of the fill": { kind: "gcs", bucket: "demo-fill", key: "reports/x" },
   "findings of the audit": { kind: "gcs", bucket: "demo-fill", key: "findings/x" },
   "the stack's state": { kind: "gcs", bucket: "demo-artifacts-state" },
 };

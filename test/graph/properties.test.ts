@@ -188,12 +188,12 @@ describe("properties of resources", () => {
       }),
     ],
     [
-      "the fill runs as an account of its own, which adds to mirrors and reads its orders",
+      "the fill runs as an account of its own, which adds to mirrors, reads its orders and writes its reports",
       "the fill removes files",
       set(/Binding files-gcp-europe-west1-filler$/, { role: "roles/storage.objectUser" }),
     ],
     [
-      "the fill runs as an account of its own, which adds to mirrors and reads its orders",
+      "the fill runs as an account of its own, which adds to mirrors, reads its orders and writes its reports",
       "the fill writes its own orders",
       inputs(/Binding fill-objectUser$/, (old) => ({
         ...old,
@@ -204,7 +204,7 @@ describe("properties of resources", () => {
       })),
     ],
     [
-      "the fill runs as an account of its own, which adds to mirrors and reads its orders",
+      "the fill runs as an account of its own, which adds to mirrors, reads its orders and writes its reports",
       "the fill reads staging",
       inputs(/Binding staging-full-objectViewer$/, (old) => ({
         ...old,
@@ -215,12 +215,12 @@ describe("properties of resources", () => {
       })),
     ],
     [
-      "the fill runs as an account of its own, which adds to mirrors and reads its orders",
+      "the fill runs as an account of its own, which adds to mirrors, reads its orders and writes its reports",
       "the job runs as the deploying account",
       inputs(/:Job fill-us-/, (old) => JSON.parse(JSON.stringify(old).replace(/artifacts-fill@/, "artifacts-deploy@"))),
     ],
     [
-      "the fill runs as an account of its own, which adds to mirrors and reads its orders",
+      "the fill runs as an account of its own, which adds to mirrors, reads its orders and writes its reports",
       "the fill deletes objects in S3",
       inputs(/RolePolicy fill$/, (old) => ({
         ...old,
@@ -252,7 +252,7 @@ describe("properties of resources", () => {
       })),
     ],
     [
-      "the fill runs as an account of its own, which adds to mirrors and reads its orders",
+      "the fill runs as an account of its own, which adds to mirrors, reads its orders and writes its reports",
       "the job that audits runs as the account that fills",
       inputs(/:Job fill-audit-/, (old) =>
         JSON.parse(JSON.stringify(old).replace(/artifacts-audit@/, "artifacts-fill@")),

@@ -146,7 +146,7 @@ export const properties: Readonly<Record<string, Property>> = {
     const seen = new Set<string>();
     for (const grant of resources.filter(isGrant)) {
       const { members: _, ...on } = grant.inputs;
-      const key = `${grant.type} ${JSON.stringify(on, Object.keys(on).sort())}`;
+      const key = `${grant.type} ${JSON.stringify(on, [...Object.keys(on), "title", "expression"].sort())}`;
       if (seen.has(key)) violations.push(`${shown(grant)} is granted twice`);
       seen.add(key);
     }
@@ -233,7 +233,9 @@ export const properties: Readonly<Record<string, Property>> = {
       .map(shown),
   ],
 
-  "the fill runs as an account of its own, which adds to mirrors and reads its orders": (resources) => {
+  "the fill runs as an account of its own, which adds to mirrors, reads its orders and writes its reports": (
+    resources,
+  ) => {
     const isFill = (member: unknown): boolean => /^(serviceAccount:)?artifacts-fill@/.test(String(member));
     const mirrors = resources
       .filter(({ component, type }) => component && /Mirror$/.test(type))
@@ -247,6 +249,9 @@ export const properties: Readonly<Record<string, Property>> = {
         .filter((grant) => {
           if (grant.inputs["role"] === "roles/storage.objectViewer")
             return !(isOrders(grant) || mirrors.includes(String(owner(grant))));
+          const { expression } = (grant.inputs["condition"] ?? {}) as { readonly expression?: string };
+          if (grant.inputs["role"] === "roles/storage.objectCreator" && isOrders(grant))
+            return expression?.endsWith('-fill/objects/reports/")') !== true;
           return !(isAddition(grant) && mirrors.includes(String(owner(grant))));
         })
         .map(shown),
@@ -986,20 +991,24 @@ export const properties: Readonly<Record<string, Property>> = {
         .map(({ name, inputs }) => [`logging_googleapis_com:user_${inputs["name"]}`, name]),
     );
     const violations: string[] = [];
+    const seen = new Set<string>();
     for (const { alert, query, promql } of promqlAlerts(resources)) {
-      const metric = /logging_googleapis_com:\w+/.exec(query)?.[0] ?? query;
-      if (countedByGoogle.some((each) => query.includes(`${each}{`))) {
-        // There before any run.
-      } else if (!counted.has(metric)) violations.push(`${shown(alert)}: nothing is counted as ${metric}`);
-      else if (!alert.after.includes(counted.get(metric)!)) violations.push(`${shown(alert)} comes before its metric`);
+      // A distribution's sum is of the metric without that ending.
+      const metrics = [...query.matchAll(/logging_googleapis_com:\w+?(?=(?:_sum)?\{)/g)].map(([metric]) => metric);
+      if (metrics.length === 0 && !countedByGoogle.some((each) => query.includes(`${each}{`)))
+        violations.push(`${shown(alert)}: nothing is counted for ${query}`);
+      for (const metric of metrics)
+        if (!counted.has(metric)) violations.push(`${shown(alert)}: nothing is counted as ${metric}`);
+      if (metrics.length > 0 && !metrics.some((metric) => alert.after.includes(counted.get(metric) ?? "")))
+        violations.push(`${shown(alert)} comes before its metric`);
       if (promql["disableMetricValidation"] !== true) violations.push(`${shown(alert)} is refused by a first up`);
       const { back, lasts } = hoursOf(promql);
       if (!(back <= 25 && lasts <= 24)) violations.push(`${shown(alert)}: ${back} and ${lasts} hours`);
-      counted.delete(metric);
+      for (const metric of metrics) seen.add(metric);
     }
     const dashboard = JSON.stringify(resources.find(({ type }) => type.endsWith(":Dashboard"))?.inputs ?? {});
     for (const [metric, name] of counted) {
-      if (!dashboard.includes(metric)) violations.push(`${name} is counted for nobody`);
+      if (!seen.has(metric) && !dashboard.includes(metric)) violations.push(`${name} is counted for nobody`);
     }
     return violations;
   },

@@ -1,4 +1,5 @@
 import { causeOf } from "../http/errors.ts";
+import { type FailureKind, failureKind } from "../http/failure-kind.ts";
 import type { WeightedSemaphore } from "../http/weighted-semaphore.ts";
 import type { Blob } from "../oci/blobs.ts";
 import type { Remote } from "../oci/remote.ts";
@@ -35,6 +36,10 @@ export class SourceError extends Error {
   constructor(cause: unknown) {
     super(causeOf(cause), { cause });
     this.name = "SourceError";
+  }
+
+  get failureKind(): FailureKind {
+    return failureKind(this.cause);
   }
 }
 

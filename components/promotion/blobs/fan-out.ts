@@ -8,6 +8,7 @@ import { type CutChunk, cutChunks } from "./cut-chunks.ts";
 
 /** The source has other content than expected. None of it has become visible anywhere. */
 export class WrongContent extends Error {
+  readonly failureKind = "permanent";
   /** Hex digest of the source's content; undefined if it was longer than announced and not read to its end. */
   readonly sha256: string | undefined;
   constructor(message: string, sha256: string | undefined) {

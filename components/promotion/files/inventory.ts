@@ -1,3 +1,4 @@
+import { type FailureKind, failureKind, mostHopeful } from "../http/failure-kind.ts";
 import { CircuitBreaker } from "../run/circuit-breaker.ts";
 import { failureLine } from "../run/failures.ts";
 import { inventoryOf, unreadable } from "../run/inventory.ts";
@@ -27,6 +28,7 @@ export async function takeFilesInventory(request: FilesRequest, context: Context
   const wanted = parseFileLines(request.files);
   const positions = new Map([...wanted.keys()].map((path, index) => [path, index]));
   const failures = new Map<string, string[]>();
+  const kinds: FailureKind[] = [];
   const found = new Map<string, { readonly lines: readonly string[]; readonly listing: Listing }>();
   const progress = mirrors.map(({ name }) => ({ name, done: 0, total: 0, failed: 0, bytes: 0 }));
   const first = mirrors.findIndex(({ kind }) => kind === "gcs");
@@ -49,9 +51,11 @@ export async function takeFilesInventory(request: FilesRequest, context: Context
       failures.set(name, lines);
       const missing = [...wanted].filter(([path]) => !listing.has(path));
       found.set(name, { lines: [...missing.map(marked("+")), ...extra.map(marked("-"))], listing });
+      if (lines.length > 0) kinds.push("permanent");
     } catch (error) {
       context.signal.throwIfAborted();
       failures.set(name, [unreadable(project, name, error)]);
+      kinds.push(failureKind(error));
     }
     return listing.sums;
   };
@@ -73,7 +77,11 @@ export async function takeFilesInventory(request: FilesRequest, context: Context
     [...found].map(([name, { lines }]) => [name, joinLines([...lines, ...(unproven.get(name) ?? [])])]),
   );
   const lines = [...wanted].map(([path, sha256]) => fileLine(path, sha256));
-  return inventoryOf(mirrors, lines, differences, failures, (line) => [line]);
+  const kind = mostHopeful(kinds);
+  return {
+    ...inventoryOf(mirrors, lines, differences, failures, (line) => [line]),
+    ...(kind && { failureKind: kind }),
+  };
 }
 
 /** By mirror, the lines of the files that are there without the proof that other mirrors have. Where they have different ones, none counts. */

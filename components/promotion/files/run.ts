@@ -1,4 +1,5 @@
 import { fanOut, readAll } from "../blobs/fan-out.ts";
+import { type FailureKind, failureKind, mostHopeful } from "../http/failure-kind.ts";
 import { inShare } from "../http/fair-share.ts";
 import type { Phases } from "../run/engine.ts";
 import { MirrorRun } from "../run/mirror-run.ts";
@@ -453,6 +454,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     const { signal } = this.context;
     let left = mirrors;
     const causes: string[] = [];
+    const failures: unknown[] = [];
     for (const source of this.sources(path)) {
       let object: Stored | undefined;
       try {
@@ -467,11 +469,11 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
       } catch (error) {
         if (signal.aborted) break;
         causes.push(causeAt(source, object, error));
+        failures.push(error);
       }
     }
-    const cause = signal.aborted
-      ? signal.reason
-      : new Error(causes.length > 0 ? causes.join("; ") : this.nowhere(path));
+    const why = causes.length > 0 ? causes.join("; ") : this.nowhere(path);
+    const cause = signal.aborted ? signal.reason : new UnreadableFile(why, failures);
     for (const mirror of left) this.stepFailed(mirror, path, cause);
     return cause;
   }
@@ -642,8 +644,21 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
   }
 }
 
+/** No source gave the file. */
+class UnreadableFile extends Error {
+  readonly failureKind: FailureKind;
+
+  /** @param failures of the sources that may have it; none: it is nowhere. */
+  constructor(why: string, failures: readonly unknown[]) {
+    super(why);
+    this.failureKind = mostHopeful(failures.map(failureKind)) ?? "permanent";
+  }
+}
+
 /** The path has other content. */
 class OtherContent extends Error {
+  readonly failureKind = "permanent";
+
   constructor(found: string, whatToDo: string) {
     super(`production holds other content there, sha256:${found}; ${whatToDo}`);
   }

@@ -31,7 +31,9 @@ export function addAttached(
 }
 
 /** A digest has more attachments than are published. */
-export class ExcessError extends Error {}
+export class ExcessError extends Error {
+  readonly failureKind = "permanent";
+}
 
 /** Attachments may have attachments (a signature of an SBOM); a longer chain is a mistake. */
 const deepest = 16;

@@ -1,5 +1,6 @@
 import { imageName, layersFolder } from "../../../redirector/object-paths.ts";
 import { causeOf } from "../http/errors.ts";
+import { type FailureKind, failureKind, mostHopeful } from "../http/failure-kind.ts";
 import type { Digest } from "../oci/digest.ts";
 import { isIndexType } from "../oci/manifest.ts";
 import { headManifest } from "../oci/manifests.ts";
@@ -48,9 +49,11 @@ export async function takeImagesInventory(
   const parts = new Parts();
   const stores = new Map<string, StoreInventory>();
   const failed = new Map<string, string[]>();
+  const kinds: FailureKind[] = [];
   const fail = (name: string, error: unknown) => {
     context.signal.throwIfAborted();
     failed.set(name, [unreadable(request.project, name, error)]);
+    kinds.push(failureKind(error));
     return undefined;
   };
   const read = await Promise.all(
@@ -175,8 +178,10 @@ export async function takeImagesInventory(
     return linesOf(image, digest, wanted.get(image)?.get(digest) ?? []);
   };
   const inventory = inventoryOf(mirrors, splitLines(writeImageLines(wanted)), differences, failed, linesAbout);
+  const kind = mostHopeful(kinds);
   return {
     ...inventory,
+    ...(kind && { failureKind: kind }),
     ...(notes.length > 0 && { notes: notes.sort() }),
     ...(record && { attached: record.write(wanted) }),
   };

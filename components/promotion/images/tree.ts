@@ -1,4 +1,5 @@
 import { causeOf } from "../http/errors.ts";
+import type { FailureKind } from "../http/failure-kind.ts";
 import type { Blob } from "../oci/blobs.ts";
 import type { Digest } from "../oci/digest.ts";
 import { WrongContentError } from "../oci/errors.ts";
@@ -31,6 +32,10 @@ export class AbsentError extends Error {
     this.name = "AbsentError";
     this.digest = digest;
     this.isUncertain = isUncertain;
+  }
+
+  get failureKind(): FailureKind {
+    return this.isUncertain ? "transient" : "permanent";
   }
 }
 

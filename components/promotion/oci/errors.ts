@@ -1,3 +1,5 @@
+import type { FailureKind } from "../http/failure-kind.ts";
+import { isTransientStatus } from "../http/retry-policy.ts";
 import type { Repository } from "./repository.ts";
 
 /** A failure response of a registry: its status and, if there is one, its OCI error code. */
@@ -14,10 +16,17 @@ export class RegistryError extends Error {
     this.status = status;
     this.code = code;
   }
+
+  get failureKind(): FailureKind {
+    // Some registries answer 403 to too many requests.
+    if (isTransientStatus(this.status) || this.code === "TOOMANYREQUESTS") return "transient";
+    return isDenied(this) ? "denied" : "permanent";
+  }
 }
 
 /** Content does not match its digest or size. It is never read again from the same repository and never written anywhere. */
 export class WrongContentError extends Error {
+  readonly failureKind = "permanent";
   /** The repository that it was read from, if any. */
   readonly from: Repository | undefined;
 

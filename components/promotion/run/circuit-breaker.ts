@@ -1,4 +1,5 @@
 import { causeOf } from "../http/errors.ts";
+import { type FailureKind, failureKind } from "../http/failure-kind.ts";
 
 /** After so many consecutive failures a mirror is given up for the run. Each may already be the last of several attempts. */
 const failuresInARow = 4;
@@ -17,6 +18,7 @@ export class CircuitBreaker {
   readonly #severityOf: (error: unknown) => FailureSeverity;
   #failures = 0;
   #givenUp: string | undefined;
+  #kind: FailureKind | undefined;
 
   constructor(severityOf: (error: unknown) => FailureSeverity) {
     this.#severityOf = severityOf;
@@ -25,6 +27,11 @@ export class CircuitBreaker {
   /** Why the mirror was given up; no more requests are sent to it in this run. */
   get givenUp(): string | undefined {
     return this.#givenUp;
+  }
+
+  /** What that says of a later run; undefined: it was not given up. */
+  get failureKind(): FailureKind | undefined {
+    return this.#kind;
   }
 
   /** A step succeeded: the count of consecutive failures restarts. */
@@ -38,6 +45,7 @@ export class CircuitBreaker {
     if (severity === "unrelated") return;
     if (severity === "unhealthy" && ++this.#failures < failuresInARow) return;
     this.#givenUp ??= causeOf(error);
+    this.#kind ??= failureKind(error);
   }
 }
 

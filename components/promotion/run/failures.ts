@@ -1,4 +1,5 @@
 import { causeOf } from "../http/errors.ts";
+import { type FailureKind, failureKind, mostHopeful } from "../http/failure-kind.ts";
 import { GivenUpError } from "./circuit-breaker.ts";
 
 /** The failures of one run, by mirror and step, and the lines that report them. */
@@ -8,6 +9,8 @@ export class Failures {
   readonly #describe: (what: string) => string;
   readonly #failed = new Map<string, Set<string>>();
   readonly #alike = new Map<string, { readonly what: string; readonly cause: string; readonly mirrors: Set<string> }>();
+
+  #kind: FailureKind | undefined;
 
   /**
    * @param mirrors names of the mirrors, in the order in which lines name them.
@@ -30,12 +33,18 @@ export class Failures {
     if (failed.has(what)) return false;
     failed.add(what);
     if (cause instanceof GivenUpError || cause === unnamed) return true;
+    this.#kind = mostHopeful([this.#kind, failureKind(cause)]);
     const text = causeOf(cause);
     const key = `${what}\n${text}`;
     const known = this.#alike.get(key) ?? { what, cause: text, mirrors: new Set() };
     this.#alike.set(key, known);
     known.mirrors.add(mirror);
     return true;
+  }
+
+  /** What those that have lines say of a later run; undefined: there is none. */
+  get kind(): FailureKind | undefined {
+    return this.#kind;
   }
 
   /** The steps that failed at a mirror. */

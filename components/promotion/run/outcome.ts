@@ -1,3 +1,4 @@
+import { mostHopeful } from "../http/failure-kind.ts";
 import { countOf } from "../text/count-of.ts";
 import { formatBytes } from "../text/format-bytes.ts";
 import { formatCount } from "../text/format-count.ts";
@@ -31,10 +32,18 @@ export function outcomeOf(
 ): Outcome {
   const failures = [...linesOfGivenUp(project, mirrors), ...failed.lines()];
   const unfinished = mirrors.some(({ total, done }) => done < total) || [...differences.values()].some((text) => text);
-  if (stopped && unfinished) {
+  const isStopped = stopped && unfinished;
+  if (isStopped) {
     failures.push(failureLine({ project }, `stopped with ${stepsLeft(mirrors)}; the next run resumes`));
   }
-  return { incomplete: differencesIn(mirrors, differences), failures, summary: summaryOf(mirrors, counts, failures) };
+  const kinds = [failed.kind, ...mirrors.map(({ breaker }) => breaker.failureKind)];
+  const failureKind = isStopped ? "transient" : mostHopeful(kinds);
+  return {
+    incomplete: differencesIn(mirrors, differences),
+    failures,
+    summary: summaryOf(mirrors, counts, failures),
+    ...(failureKind && { failureKind }),
+  };
 }
 
 /** A line for each mirror that was given up. */

@@ -5,6 +5,7 @@
  * Texts of lines are the manifests' canonical form, sorted, each line ending in a newline:
  * `image:tag sha256:<hex>`, `image@sha256:<hex>` for a digest without a tag, `path sha256:<hex>` for a file.
  */
+import type { FailureKind } from "../http/failure-kind.ts";
 import type { TrustPolicy } from "../trust/policy.ts";
 import type { SigningSettings } from "../trust/signing-settings.ts";
 import type { DeepShare } from "./deep-share.ts";
@@ -227,6 +228,8 @@ export interface Outcome {
   readonly incomplete: Differences;
   /** One line each, naming project, image and digest (or path), mirror and cause. Empty if all mirrors are as wanted. */
   readonly failures: readonly string[];
+  /** What the failures say of a later run, together; absent: there is none. */
+  readonly failureKind?: FailureKind;
   /** One line: what was copied, tagged, removed. */
   readonly summary: string;
   /** Of images: what is attached to each digest, one line each (images/attachment-record.ts). The next run needs it to know what is lost or stray. */
@@ -261,6 +264,8 @@ export interface Inventory {
   readonly notes?: readonly string[];
   /** Mirrors that could not be read, one line each; they are left out of `text` and `incomplete`. */
   readonly failures: readonly string[];
+  /** What the failures say of a later inventory, together; absent: there is none. */
+  readonly failureKind?: FailureKind;
   /** Of images, where the context has a record: that record, with what was found attached to digests that it did not know. */
   readonly attached?: string;
 }

@@ -3,6 +3,7 @@
  * inventory finds there is drift.
  */
 import { isDeepStrictEqual } from "node:util";
+import { mostHopeful } from "../http/failure-kind.ts";
 import { countOf } from "../text/count-of.ts";
 import { joinLines } from "../text/join-lines.ts";
 import { splitLines } from "../text/split-lines.ts";
@@ -116,28 +117,32 @@ export async function withUnplaced<Request extends PlacedRequest>(
   if (elsewhere === undefined) return inventory;
   const incomplete: Record<string, string> = { ...inventory.incomplete };
   const failures = [...inventory.failures];
+  let { failureKind } = inventory;
   await Promise.all(
     mirrorsOf(elsewhere).map(async ({ name }) => {
       // One by one, so that it is known which could be read.
       const found = await take(only(elsewhere, (one) => one === name));
       failures.push(...found.failures);
+      failureKind = mostHopeful([failureKind, found.failureKind]);
       if (found.failures.length > 0) return;
       const there = presentLines(kind.lines(request), found.incomplete[name] ?? "");
       if (there.length > 0) incomplete[name] = joinLines(there.map((line) => `- ${line}`));
     }),
   );
-  return { ...inventory, incomplete, failures };
+  return { ...inventory, incomplete, failures, ...(failureKind && { failureKind }) };
 }
 
 /** The outcome of a run, and of the departure that followed it. */
 export function withDeparture(outcome: Outcome, left: Outcome): Outcome {
   const unpurged = [...new Set([...(outcome.unpurged ?? []), ...(left.unpurged ?? [])])];
   const warnings = [...new Set([...(outcome.warnings ?? []), ...(left.warnings ?? [])])];
+  const failureKind = mostHopeful([outcome.failureKind, left.failureKind]);
   return {
     ...outcome,
     incomplete: { ...outcome.incomplete, ...left.incomplete },
     failures: [...outcome.failures, ...left.failures],
     summary: `${outcome.summary}; where it is not placed: ${left.summary}`,
+    ...(failureKind && { failureKind }),
     ...(warnings.length > 0 && { warnings }),
     ...(unpurged.length > 0 && { unpurged }),
   };

@@ -7,6 +7,7 @@
 
 import { createHash } from "node:crypto";
 import { catalogueFolder, isReplaceableKey } from "../../../redirector/object-paths.ts";
+import type { FailureKind } from "../http/failure-kind.ts";
 import { crc32c, encodeCrc32c } from "./crc32c.ts";
 
 /** The address of a bucket. */
@@ -212,22 +213,30 @@ export function chunkBytes(size: number): number {
 }
 
 /** A definite response of a store that callers may expect. Retrying does not change it. */
-export class StorageResponse extends Error {}
+export class StorageResponse extends Error {
+  readonly failureKind: FailureKind = "permanent";
+}
 
 /** The bucket does not exist (yet). */
 export class BucketAbsent extends StorageResponse {}
 
 /** Access is denied, or there are no credentials; requests for other objects of the bucket will fail in the same way. */
-export class Denied extends StorageResponse {}
+export class Denied extends StorageResponse {
+  override readonly failureKind = "denied";
+}
 
 /** There already is an object at the key. */
 export class ObjectExists extends StorageResponse {}
 
 /** The object is no longer the version that was read before. */
-export class ObjectChanged extends StorageResponse {}
+export class ObjectChanged extends StorageResponse {
+  override readonly failureKind = "transient";
+}
 
 /** The store has forgotten an upload in progress (GCS 404/410 of a session): start the object again. */
-export class UploadLost extends StorageResponse {}
+export class UploadLost extends StorageResponse {
+  override readonly failureKind = "transient";
+}
 
 /** The store does not prove that its copy of an object has the object's content: send the content instead. */
 export class CopyUnproven extends StorageResponse {}

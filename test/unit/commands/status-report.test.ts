@@ -85,6 +85,8 @@ describe("status", () => {
       name: "e",
       mirror: "eu",
       order: "",
+      givenUp: 0,
+      failures: [],
       tasks: 1,
       running: 0,
       succeeded: 0,

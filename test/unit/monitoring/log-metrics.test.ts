@@ -59,7 +59,7 @@ function promoted({ seconds = 1, failures = 0 } = {}): object[] {
 }
 
 /** What a task of a fill writes that brought two of three artifacts, as Cloud Logging gets it from Cloud Run. */
-function filled(failures: readonly string[]): { jsonPayload: object }[] {
+function filled(failures: readonly string[], isGivenUp = false): { jsonPayload: object }[] {
   const lines: string[] = [];
   let now = 0;
   const log = new FillLog(
@@ -72,7 +72,7 @@ function filled(failures: readonly string[]): { jsonPayload: object }[] {
   log.progress({ wanted: 9, missing: 3, done: 0, bytes: 0 });
   now = 60_000;
   log.progress({ wanted: 9, missing: 3, done: 0, bytes: 3 }); // a part of an artifact
-  log.ended({ wanted: 9, missing: 3, done: 2, bytes: 5, failures, warnings: ["w"] });
+  log.ended({ wanted: 9, missing: 3, done: 2, bytes: 5, failures, warnings: ["w"] }, isGivenUp);
   return lines.map((line) => {
     const { severity: _, ...jsonPayload } = JSON.parse(line) as Record<string, unknown>;
     const labels = { job_name: fillJobName, location: "us-central1" };
@@ -128,10 +128,12 @@ it("metrics of a fill: what its tasks brought, found missing and could not bring
   const brought = { artifacts_fill_bytes: 2, artifacts_fill_missing: 1, artifacts_fill_progress: 2 };
   assert.deepEqual(countsOf(filled([])), brought);
   assert.deepEqual(countsOf(filled(["images-a: broke"])), { ...brought, artifacts_fill_failures: 1 });
+  const lost = { artifacts_fill_failures: 1, artifacts_fill_given_up: 1 };
+  assert.deepEqual(countsOf(filled(["images-a: nowhere"], true)), { ...brought, ...lost });
   for (const { alert } of fillMetrics)
     assert.ok(alert === undefined || alert.query.includes(`job_name="${fillJobName}"`), "the job's own metrics");
   for (const { name, filter, labels = {}, sum } of fillMetrics)
-    for (const { jsonPayload } of filled(["broke"]).filter((line) => matches(filter("demo"), line)))
+    for (const { jsonPayload } of filled(["broke"], true).filter((line) => matches(filter("demo"), line)))
       for (const field of [...Object.values(labels), ...(sum === undefined ? [] : [sum])])
         assert.notEqual(Reflect.get(jsonPayload, field), undefined, `${name}: ${field}`);
 });
