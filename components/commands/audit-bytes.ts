@@ -128,7 +128,7 @@ export async function auditStatus(production: ProductionSources, mirrors: readon
       const parts = await inFillBucket(config, (bucket) => new AuditFindings(bucket, execution.name, signal).all());
       const sum = sumOf(mirror, parts);
       const isWhole = parts.length === execution.tasks || execution.state === "running";
-      const lost = `${execution.name}: ${countOf(execution.tasks - parts.length, "task")} left no findings, which are kept for 30 days: start it again`;
+      const lost = `${execution.name}: ${countOf(execution.tasks - parts.length, "task")} left no findings, which are kept for a year: start it again`;
       const unreadable = isWhole ? sum.unreadable : [...sum.unreadable, lost];
       audits.push({ ...sum, unreadable, execution });
       printAudit(audits.at(-1)!);

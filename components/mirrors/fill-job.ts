@@ -146,7 +146,7 @@ export class FillJob extends pulumi.ComponentResource {
         uniformBucketLevelAccess: true,
         publicAccessPrevention: "enforced",
         lifecycleRules: [
-          // A report says for a year that something is missing, unless somebody brings it.
+          // What was found and what was given up is told for a year, unless somebody mends it.
           { action: { type: "Delete" }, condition: { age: 365 } },
           { action: { type: "Delete" }, condition: { age: 30, matchesPrefixes: ["orders/", "programs/"] } },
         ],

@@ -94,7 +94,7 @@ describe("an audit of every byte", () => {
     Object.assign(jobs.executions.get("europe-west1")![1]!, succeeded);
     const lost = await audit("--status", "--mirror", mirror);
     assert.equal(lost.code, 1);
-    assert.match(lost.err, /artifacts-audit-1: 3 tasks left no findings, which are kept for 30 days: start it again/);
+    assert.match(lost.err, /artifacts-audit-1: 3 tasks left no findings, which are kept for a year: start it again/);
     const storage = openStorage(stores.settings);
     const findings = new AuditFindings(storage.open({ kind: "gcs", bucket: "org-fill" }), "artifacts-audit-1", signal);
     const clean = { wanted: 1, read: 1, unread: [], bytes: 1, found: 0, findings: [], unreadable: [] };
