@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { after, beforeEach, describe, it } from "mocha";
 import { type Manifest, readManifest } from "../../components/promotion/oci/manifest.ts";
-import { enterReferrer, listReferrers } from "../../components/promotion/oci/referrers.ts";
+import { enterReferrers, listReferrers } from "../../components/promotion/oci/referrers.ts";
 import type { Remote } from "../../components/promotion/oci/remote.ts";
 import { repositoryAt } from "../../components/promotion/oci/repository.ts";
 import { Transport } from "../../components/promotion/oci/transport.ts";
@@ -98,7 +98,7 @@ describe("referrers tag schema", () => {
 
   it("keeps all concurrent additions, and deletes the old lists", async () => {
     const entered = names.map(referrer);
-    await Promise.all(entered.map((one) => enterReferrer(at(), subject, one)));
+    await Promise.all(entered.map((one) => enterReferrers(at(), subject, [one])));
     const digests = entered.map(({ digest }) => digest).sort();
     assert.deepEqual([...registry.listed].sort(), digests);
     assert.deepEqual((await listReferrers(at(), subject)).sort(), digests);
@@ -107,48 +107,48 @@ describe("referrers tag schema", () => {
 
   it("an entry that exists is not added again, and nothing is written", async () => {
     const one = referrer("one");
-    await enterReferrer(at(), subject, one);
+    await enterReferrers(at(), subject, [one]);
     registry.before = () => assert.fail("it is written again");
-    await enterReferrer(at(), subject, one);
+    await enterReferrers(at(), subject, [one]);
     assert.deepEqual(registry.listed, [one.digest]);
   });
 
   it("another client changed the list first: with ETags our write is refused and repeated on the new list", async () => {
     registry.conditional = true;
     const [first, theirs, ours] = ["first", "theirs", "ours"].map(referrer) as [Manifest, Manifest, Manifest];
-    await enterReferrer(at(), subject, first);
+    await enterReferrers(at(), subject, [first]);
     let between = 0;
     registry.before = () => {
       if (between++ === 0) registry.writeList([...registry.readList(), entryOf(theirs)]);
     };
-    await enterReferrer(at(), subject, ours);
+    await enterReferrers(at(), subject, [ours]);
     assert.equal(registry.refused, 1);
     assert.deepEqual(registry.listed, [first.digest, theirs.digest, ours.digest]);
   });
 
   it("another client overwrites our list without conditions: this is detected, and our entry added again", async () => {
     const [first, theirs, ours] = ["first", "theirs", "ours"].map(referrer) as [Manifest, Manifest, Manifest];
-    await enterReferrer(at(), subject, first);
+    await enterReferrers(at(), subject, [first]);
     const before = registry.readList();
     let over = 0;
     registry.behind = () => {
       if (over++ === 0) registry.writeList([...before, entryOf(theirs)]);
     };
-    await enterReferrer(at(), subject, ours);
+    await enterReferrers(at(), subject, [ours]);
     assert.deepEqual(registry.listed, [first.digest, theirs.digest, ours.digest]);
   });
 
   it("repeated conflicts end in a failure", async () => {
     registry.conditional = true;
-    await enterReferrer(at(), subject, referrer("first"));
+    await enterReferrers(at(), subject, [referrer("first")]);
     let turns = 0;
     registry.before = () => registry.writeList([entryOf(referrer(`their ${turns++}`))]);
-    await assert.rejects(enterReferrer(at(), subject, referrer("ours")), /other clients keep changing the list/);
+    await assert.rejects(enterReferrers(at(), subject, [referrer("ours")]), /other clients keep changing the list/);
   });
 
   it("a fallback tag that names an image is not changed", async () => {
     const other = registry.put(imageType, referrer("other").bytes, tag);
-    await assert.rejects(enterReferrer(at(), subject, referrer("ours")), /the tag sha256-5+ is on something else/);
+    await assert.rejects(enterReferrers(at(), subject, [referrer("ours")]), /the tag sha256-5+ is on something else/);
     assert.equal(registry.tags.get(tag), other);
     assert.deepEqual(await listReferrers(at(), subject), []);
   });

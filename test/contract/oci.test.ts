@@ -6,7 +6,7 @@ import { after, before, describe, it } from "mocha";
 import { type Blob, beginning, hasBlob, putBlob, readBlob, startUpload } from "../../components/promotion/oci/blobs.ts";
 import { digestOf } from "../../components/promotion/oci/digest.ts";
 import { deleteManifest, getManifest, headManifest, putManifest } from "../../components/promotion/oci/manifests.ts";
-import { enterReferrer, listReferrers } from "../../components/promotion/oci/referrers.ts";
+import { enterReferrers, listReferrers } from "../../components/promotion/oci/referrers.ts";
 import type { Remote } from "../../components/promotion/oci/remote.ts";
 import { repositoryAt } from "../../components/promotion/oci/repository.ts";
 import { listTags } from "../../components/promotion/oci/tags.ts";
@@ -133,7 +133,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
         const manifest = (await getManifest(at("referrers"), digest))!;
         const { subjectKnown } = await putManifest(at("referrers"), manifest);
         assert.equal(subjectKnown, kind === "olareg");
-        if (!subjectKnown) await enterReferrer(at("referrers"), subject.digest, manifest);
+        if (!subjectKnown) await enterReferrers(at("referrers"), subject.digest, [manifest]);
         attached.push(digest);
       }
       assert.deepEqual((await listReferrers(at("referrers"), subject.digest)).sort(), attached.sort());

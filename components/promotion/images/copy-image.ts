@@ -6,7 +6,7 @@ import { type Blob, putBlob } from "../oci/blobs.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import { headManifest, putManifest } from "../oci/manifests.ts";
-import { enterReferrer, listReferrers } from "../oci/referrers.ts";
+import { enterReferrers, listReferrers } from "../oci/referrers.ts";
 import type { Remote } from "../oci/remote.ts";
 import type { TrustSettings } from "../run/request.ts";
 import { unsatisfied } from "../trust/required.ts";
@@ -640,9 +640,13 @@ async function pushAttachments(
       // The subject may itself be an attachment that is being stored.
       const holder = attached.find(({ digest }) => digest === subject);
       if (holder) await visit(holder.subject);
+      const unlisted: Manifest[] = [];
       for (const { manifest, tag, digest } of bySubject.get(subject)!) {
-        if (tag !== undefined || !present.has(digest)) await push(at, manifest, tag);
+        if (tag === undefined && present.has(digest)) continue;
+        const { subjectKnown } = await putManifest(at, manifest, tag);
+        if (!subjectKnown) unlisted.push(manifest);
       }
+      await list(at, unlisted);
     })();
     waiting.set(subject, pushed);
     return pushed;
@@ -652,7 +656,13 @@ async function pushAttachments(
 
 async function push(at: Remote, manifest: Manifest, tag?: string): Promise<void> {
   const { subjectKnown } = await putManifest(at, manifest, tag);
-  if (manifest.subject && !subjectKnown) await enterReferrer(at, manifest.subject.digest, manifest);
+  if (!subjectKnown) await list(at, [manifest]);
+}
+
+/** Lists manifests as referrers of their subjects, those that have one. */
+async function list(at: Remote, manifests: readonly Manifest[]): Promise<void> {
+  const bySubject = Map.groupBy(manifests, ({ subject }) => subject?.digest);
+  for (const [subject, referrers] of bySubject) if (subject !== undefined) await enterReferrers(at, subject, referrers);
 }
 
 async function attempt(

@@ -55,25 +55,27 @@ const locks = new KeyedLock();
 const mostWrites = 8;
 
 /**
- * Adds an attached manifest, which was just stored, to the list of its subject if the registry does not do that
+ * Adds attached manifests, which were just stored, to the list of their subject if the registry does not do that
  * itself (distribution spec, "Pushing Manifests with Subject"). Other clients may do the same at the same time: where
  * the registry has ETags, only an unchanged list is replaced, and with all registries the list is read again to check
- * that the entry is still there.
+ * that the entries are still there. All in one write: each list that is replaced is deleted, which not everybody may who may add.
  * @throws RegistryError if other clients keep changing the list, or if the fallback tag is on something that is not a list.
  */
-export async function enterReferrer(at: Remote, subject: Digest, referrer: Manifest): Promise<void> {
+export async function enterReferrers(at: Remote, subject: Digest, referrers: readonly Manifest[]): Promise<void> {
   const { host, name } = at.repository;
-  const what = `list ${referrer.digest} as a referrer of ${subject} in ${name}`;
+  const what = `list ${referrers.map(({ digest }) => digest).join(", ")} as referrers of ${subject} in ${name}`;
   await locks.with(`${host}/${name} ${subject}`, async () => {
     let ours: Digest | undefined;
     for (let writes = 0; ; writes++) {
       const list = await fallbackList(at, subject);
       if (!list.isList)
         throw new RegistryError(host, what, 200, "", `the tag ${fallbackTag(subject)} is on something else`);
-      if (list.entries.some(({ digest }) => digest === referrer.digest)) return;
+      const listed = new Set(list.entries.map(({ digest }) => digest));
+      const lacking = referrers.filter(({ digest }) => !listed.has(digest));
+      if (lacking.length === 0) return;
       if (writes === mostWrites) throw new RegistryError(host, what, 412, "", "other clients keep changing the list");
       if (writes > 0) await pause(Math.random() * 100 * writes, at.signal);
-      const written = await writeFallback(at, subject, list, referrer);
+      const written = await writeFallback(at, subject, list, lacking);
       if (ours !== undefined && ours !== written) await deleteManifest(at, ours); // another client replaced the list
       ours = written;
       if (ours !== undefined && (await headManifest(at, fallbackTag(subject)))?.digest === ours) return;
@@ -135,9 +137,9 @@ async function writeFallback(
   at: Remote,
   subject: Digest,
   { head, entries: before }: FallbackList,
-  referrer?: Manifest,
+  referrers: readonly Manifest[] = [],
 ): Promise<Digest | undefined> {
-  const manifests = [...before.map(({ entry }) => entry), ...(referrer ? [referrerEntry(referrer)] : [])];
+  const manifests = [...before.map(({ entry }) => entry), ...referrers.map(referrerEntry)];
   const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests }));
   const index = { digest: digestOf(bytes), mediaType: ociIndex, bytes, children: [], blobs: [], foreign: [] };
   try {
