@@ -1,5 +1,4 @@
 /** `artifacts audit` with --bytes, --start or --status: every byte of mirrors is read back, from here or by Cloud Run jobs beside them. */
-import { storeMirrors } from "../mirrors/bucket-mirrors.ts";
 import { auditJobName, fillBucket } from "../mirrors/fill-names.ts";
 import { countOf } from "../promotion/text/count-of.ts";
 import { formatBytes } from "../promotion/text/format-bytes.ts";
@@ -12,7 +11,7 @@ import { exitCodes } from "./exit-codes.ts";
 import { inFillBucket } from "./fill-bucket.ts";
 import { executionInWords, executionsAtOnce, type FillExecution, FillExecutions } from "./fill-executions.ts";
 import { mirrorOrderOf } from "./fill-order.ts";
-import { fillProgram, startJob } from "./fill-start.ts";
+import { fillProgram, startJob, whyNoJob } from "./fill-start.ts";
 import { everySeconds, untilEnded } from "./fill-wait.ts";
 import { interruptible } from "./interruptible.ts";
 import { latestFills } from "./latest-fills.ts";
@@ -78,10 +77,9 @@ export async function startAudits(
         failures.push(`${mirror}: ${why}`);
         printError(`${mirror}: ${why}`);
       };
-      if (storeMirrors(config.imageStores).some(({ name }) => name === mirror)) {
-        failed(
-          `its keys are in your environment, not in that of a job: run npx artifacts audit --stack ${stack} --bytes --mirror ${mirror}`,
-        );
+      const noJob = whyNoJob(config, mirror);
+      if (noJob !== undefined) {
+        failed(`${noJob}: run npx artifacts audit --stack ${stack} --bytes --mirror ${mirror}`);
         continue;
       }
       try {

@@ -1,6 +1,7 @@
 /** The filling of a mirror that is new, or was made again: it gets what it lacks, and loses nothing. */
 import pLimit from "p-limit";
 import { type FailureKind, mostHopeful } from "../promotion/http/failure-kind.ts";
+import { readImageLines } from "../promotion/images/lines.ts";
 import { afterSign } from "../promotion/run/differences.ts";
 import type { Context, FilesRequest, ImagesRequest, Progress } from "../promotion/run/request.ts";
 import { wantedText } from "../promotion/run/wanted-text.ts";
@@ -87,8 +88,7 @@ async function fillProject<Request extends ImagesRequest | FilesRequest>(
   sum.failed(inventory);
   const differences = splitLines(incomplete[mirror] ?? "");
   const moved = movedSince(request, differences);
-  // What is there and not wanted is no matter of a fill: the rest of the manifest is another part.
-  const missing = differences.filter((line) => !line.startsWith("- "));
+  const missing = missingOf(request, differences);
   sum.missing(missing.length);
   if (only === "look") return;
   if (moved.size > 0) sum.warned([leftAsItIs(request, mirror, moved)]);
@@ -105,6 +105,21 @@ async function fillProject<Request extends ImagesRequest | FilesRequest>(
   );
   sum.failed(outcome);
   sum.warned(outcome.warnings ?? []);
+}
+
+/**
+ * What the mirror lacks of what the request wants. What is there besides, whole or not, is no matter of a fill: the rest of the manifest is another part,
+ * which another task brings at the same time, and to the engine what is incomplete and not wanted is what a killed run left, which it removes.
+ * @param differences of the mirror, line by line.
+ */
+function missingOf(request: ImagesRequest | FilesRequest, differences: readonly string[]): string[] {
+  const wanted = new Set("images" in request ? artifactsOf(request.images) : splitLines(request.files));
+  return differences.filter((line) => line.startsWith("+ ") || (line.startsWith("~ ") && wanted.has(line.slice(2))));
+}
+
+/** `image@digest` of each. */
+function* artifactsOf(text: string): Generator<string> {
+  for (const [image, digests] of readImageLines(text)) for (const digest of digests.keys()) yield `${image}@${digest}`;
 }
 
 /**

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { bucketMirrorName, regionsWithImages, storeMirrors } from "../mirrors/bucket-mirrors.ts";
+import { storeMirrors } from "../mirrors/bucket-mirrors.ts";
 import { fillBucket } from "../mirrors/fill-names.ts";
 import type { Bucket } from "../promotion/storage/bucket.ts";
 import { putObject } from "../promotion/storage/small-object.ts";
@@ -36,15 +36,9 @@ export type FillSettings = Pick<
 >;
 
 /** Why no job can fill a mirror; undefined: one can. */
-export function whyNoJob(
-  config: Pick<StackConfig, "imageStores" | "imageBuckets" | "gcpRegions">,
-  mirror: string,
-): string | undefined {
+export function whyNoJob(config: Pick<StackConfig, "imageStores">, mirror: string): string | undefined {
   if (storeMirrors(config.imageStores).some(({ name }) => name === mirror))
     return "its keys are in your environment, not in that of a job";
-  // To replace an object in Cloud Storage takes the right to delete it, which the job's account has nowhere.
-  if (regionsWithImages({ ...config, awsRegions: [] }).some((region) => bucketMirrorName(region) === mirror))
-    return "its lists of tags are replaced with each image, which a job may not do in Cloud Storage";
   return undefined;
 }
 

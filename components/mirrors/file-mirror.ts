@@ -9,6 +9,7 @@ import { BucketVersioning } from "@pulumi/aws/s3/bucketVersioning.js";
 import { Bucket as GcsBucket } from "@pulumi/gcp/storage/bucket.js";
 import { BucketIAMBinding } from "@pulumi/gcp/storage/bucketIAMBinding.js";
 import * as pulumi from "@pulumi/pulumi";
+import { registryFolder } from "../../redirector/object-paths.ts";
 import { bucketLocation } from "../stack/bucket-location.ts";
 import type { Region } from "../stack/geography.ts";
 import { fileBucketName } from "./mirror-names.ts";
@@ -30,6 +31,8 @@ export interface FileMirrorArgs {
   readonly auditors: readonly pulumi.Input<string>[];
   /** IAM principals that list and add objects in Cloud Storage. */
   readonly fillers: readonly pulumi.Input<string>[];
+  /** Whether the bucket is an image mirror too. */
+  readonly hasImages: boolean;
   /** Bucket in Cloud Storage that receives the access log of a mirror in Google Cloud; undefined: no log is kept. */
   readonly logBucket: pulumi.Input<string> | undefined;
   readonly protection: boolean;
@@ -103,8 +106,28 @@ export class FileMirrorResources extends pulumi.ComponentResource {
               { bucket: bucket.name, role: "roles/storage.objectCreator", members: [...args.fillers] },
               { parent: this },
             ),
+            ...(args.hasImages ? [this.addListsGrant(name, bucket, args)] : []),
           ];
     return { bucket: bucket.name, parts: [bucket, reader, auditor, writer, ...filler] };
+  }
+
+  /**
+   * Each image that is added replaces its tags and lists, for which Cloud Storage asks the right to delete ("IAM permissions for JSON methods",
+   * `objects.insert`). It is given for these objects alone: no manifest, layer or file.
+   */
+  private addListsGrant(name: string, bucket: GcsBucket, args: FileMirrorArgs): BucketIAMBinding {
+    const lists = `resource.name.startsWith("projects/_/buckets/${fileBucketName(args, args.region)}/objects/${registryFolder}")`;
+    const noManifest = '!resource.name.extract("/_manifests/{reference}").startsWith("sha256:")';
+    return new BucketIAMBinding(
+      `${name}-filler-lists`,
+      {
+        bucket: bucket.name,
+        role: "roles/storage.objectUser",
+        members: [...args.fillers],
+        condition: { title: "tags and lists of images", expression: `${lists} && ${noManifest}` },
+      },
+      { parent: this },
+    );
   }
 
   private addS3Bucket(name: string, args: FileMirrorArgs): Made {

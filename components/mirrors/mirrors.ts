@@ -125,6 +125,7 @@ export class Mirrors extends pulumi.ComponentResource {
           writers: args.writers,
           auditors: args.auditors,
           fillers: args.fillers,
+          hasImages: args.imageBuckets.has(region.name),
           logBucket,
           protection: protection(region),
         },

@@ -1,10 +1,12 @@
 /** The whole program with buckets that are image mirrors: their addresses reach every promotion and redirector. */
 import assert from "node:assert/strict";
 import { it } from "mocha";
+import { mayAccess } from "../../local/cloud/access.ts";
 import { parseConfig, type RedirectorConfig } from "../../redirector/config.ts";
 import { everything, manifests } from "../support/graph/fixtures.ts";
-import { runProgram } from "../support/graph/program.ts";
+import { declare, runProgram } from "../support/graph/program.ts";
 import { organisation } from "../support/organisations/organisation.ts";
+import { properties } from "./properties.ts";
 
 it("buckets of both clouds and a store elsewhere are image mirrors, of promotions and of redirectors", async () => {
   const { config, manifests } = await organisation("with-aws");
@@ -59,6 +61,21 @@ it("buckets of both clouds and a store elsewhere are image mirrors, of promotion
     ]);
     assert.match(String(mirrors.at(-2)![2]), /\.s3\.dualstack\./);
   }
+});
+
+it("the fill replaces tags and lists of images in a bucket of Cloud Storage, and no manifest, layer or file", async () => {
+  const config = { ...everything, "artifacts:imageBuckets": ["europe-west1"] };
+  const resources = await declare(config, manifests);
+  const fill = { members: ["serviceAccount:artifacts-fill@demo-project.iam.gserviceaccount.com"] };
+  const may = (key: string, bucket = "demo-artifacts-europe-west1") =>
+    mayAccess(resources, fill, "delete", { kind: "gcs", bucket, key });
+  for (const key of ["_tags/list", "_referrers/sha256:1", "_manifests/v1"])
+    assert.equal(may(`containers/registry/tool/app/${key}`), true, key);
+  for (const key of ["containers/registry/tool/app/_manifests/sha256:1", "containers/images/sha256:1", "binaries/a"])
+    assert.equal(may(key), false, key);
+  assert.equal(may("containers/registry/tool/app/_tags/list", "demo-artifacts-us-central1"), false, "no image mirror");
+  for (const [name, violations] of Object.entries(properties))
+    if (name.includes("the fill")) assert.deepEqual(violations(resources), [], name);
 });
 
 it("a bucket at R2 is made with its domain, and promotions wait for them; no token is, and nothing of the stack is secret", async () => {

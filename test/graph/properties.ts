@@ -1048,9 +1048,14 @@ function hoursOf(promql: Readonly<Record<string, unknown>>): { back: number; las
   };
 }
 
-/** Roles that only add: they replace and remove nothing. */
+/** Grants that only add: they replace and remove nothing but tags and lists of images. */
 function isAddition({ inputs }: Declared): boolean {
-  return ["roles/artifactregistry.writer", "roles/storage.objectCreator"].includes(String(inputs["role"]));
+  if (["roles/artifactregistry.writer", "roles/storage.objectCreator"].includes(String(inputs["role"]))) return true;
+  const { expression } = (inputs["condition"] ?? {}) as { expression?: string };
+  return (
+    expression ===
+    `resource.name.startsWith("projects/_/buckets/${String(inputs["bucket"])}/objects/containers/registry/") && !resource.name.extract("/_manifests/{reference}").startsWith("sha256:")`
+  );
 }
 
 /** What the fill may do with objects in S3. What it puts over another object hides that, and the bucket's versions keep it. */

@@ -16,7 +16,7 @@ import { generateProject, promoting, writeProject } from "./generated-project.ts
 import { assertProduction, wantedOf } from "./production.ts";
 
 const slowMirror = "files-aws-us-west-2";
-const newMirrors = [slowMirror, "files-gcp-asia-east1", "images-asia-east1"];
+const newMirrors = [slowMirror, "files-gcp-asia-east1", "images-asia-east1", "images-gcs-asia-east1"];
 const newBucket = "rehearsal-artifacts-asia-east1";
 const slowly = (rate: number) => (method: string) =>
   method === "PUT" ? ({ kind: "slow-request", rate } as const) : undefined;
@@ -54,6 +54,7 @@ describe("new regions that a job fills", function () {
     "artifacts:fillAbove": 5,
     "artifacts:gcpRegions": ["us-central1", "europe-west1", "asia-east1"],
     "artifacts:awsRegions": ["us-east-1", "us-west-2"],
+    "artifacts:imageBuckets": ["asia-east1"],
   };
 
   /** The mirror's host and bucket that a client near the new region is sent to. */
