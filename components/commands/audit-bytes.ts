@@ -6,7 +6,6 @@ import { formatCount } from "../promotion/text/format-count.ts";
 import { escapeUnprintable } from "../promotion/text/printable.ts";
 import { AuditFindings } from "./audit-findings.ts";
 import { auditOrderOf } from "./audit-order.ts";
-import { CommandError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { inFillBucket } from "./fill-bucket.ts";
 import { executionInWords, executionsAtOnce, type FillExecution, FillExecutions } from "./fill-executions.ts";
@@ -15,6 +14,7 @@ import { fillProgram, startJob, whyNoJob } from "./fill-start.ts";
 import { everySeconds, untilEnded } from "./fill-wait.ts";
 import { interruptible } from "./interruptible.ts";
 import { latestFills } from "./latest-fills.ts";
+import { MirrorFailures } from "./mirror-failures.ts";
 import { printError, printJson, printNote, printResult } from "./output.ts";
 import type { ProductionSources } from "./production.ts";
 import { type Finding, findingInWords, type ReadBack, readBack } from "./read-back.ts";
@@ -67,22 +67,18 @@ export async function startAudits(
   const executions = new FillExecutions(config);
   const findings = fillBucket(config.googlePrefix);
   const started: { mirror: string; started: boolean; execution: FillExecution }[] = [];
-  const failures: string[] = [];
+  const failures = new MirrorFailures();
   let built: Promise<Buffer> | undefined;
   const program = () => (built ??= fillProgram(archive));
   const atOnce = await executionsAtOnce(config, mirrors);
   await interruptible(async (signal) => {
     for (const mirror of mirrors) {
-      const failed = (why: string): void => {
-        failures.push(`${mirror}: ${why}`);
-        printError(`${mirror}: ${why}`);
-      };
       const noJob = whyNoJob(config, mirror);
       if (noJob !== undefined) {
-        failed(`${noJob}: run npx artifacts audit --stack ${stack} --bytes --mirror ${mirror}`);
+        failures.add(mirror, `${noJob}: run npx artifacts audit --stack ${stack} --bytes --mirror ${mirror}`);
         continue;
       }
-      try {
+      await failures.of(mirror, signal, async () => {
         const latest = await executions.latest(mirror);
         const running = latest?.state === "running" ? latest : undefined;
         const order = auditOrderOf(production, mirror, findings);
@@ -94,10 +90,7 @@ export async function startAudits(
             ? `${mirror}: started ${name} in ${region}, ${formatCount(tasks)} tasks`
             : `${mirror}: ${name} in ${region} reads it since ${since}: nothing was started`,
         );
-      } catch (error) {
-        if (!(error instanceof CommandError) || signal.aborted) throw error;
-        failed(error.message);
-      }
+      });
     }
     if (wait) for (const { execution } of started) await untilEnded(config, execution, signal);
   });
@@ -109,9 +102,9 @@ export async function startAudits(
     );
   } else {
     printNote(`next: npx artifacts audit --stack ${stack} --status: what they have found by then`);
-    printJson({ mirrors: started, failures });
+    printJson({ mirrors: started, failures: failures.lines });
   }
-  if (failures.length > 0) process.exitCode = exitCodes.error;
+  if (failures.lines.length > 0) process.exitCode = exitCodes.error;
 }
 
 /** Says what the latest job has found in each of these mirrors. Of one that none has read it says nothing. */

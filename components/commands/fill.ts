@@ -4,7 +4,7 @@ import { Command, Option } from "@commander-js/extra-typings";
 import { formatBytes } from "../promotion/text/format-bytes.ts";
 import { formatCount } from "../promotion/text/format-count.ts";
 import { escapeUnprintable } from "../promotion/text/printable.ts";
-import { CommandError, UsageError } from "./command.ts";
+import { UsageError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { exportedState } from "./exported-state.ts";
 import { inFillBucket, linesWithdrawnSince } from "./fill-bucket.ts";
@@ -16,6 +16,7 @@ import { type FillStart, fillProgram, startFill, whyNoJob } from "./fill-start.t
 import { everySeconds, untilEnded } from "./fill-wait.ts";
 import { interruptible } from "./interruptible.ts";
 import { latestFills, withReports } from "./latest-fills.ts";
+import { MirrorFailures } from "./mirror-failures.ts";
 import { mirrorsNamed, mirrorsOfProduction } from "./mirrors-named.ts";
 import { printError, printJson, printNote, printResult } from "./output.ts";
 import { type ProductionSources, readProduction } from "./production.ts";
@@ -174,7 +175,7 @@ async function start(
   const { config } = production;
   const byHand = (mirror: string) => `run npx artifacts fill --stack ${values.stack} --mirror ${mirror}`;
   const started: FillStart[] = [];
-  const failures = new FillFailures();
+  const failures = new MirrorFailures();
   let program: Promise<Buffer> | undefined;
   const means = {
     production,
@@ -249,7 +250,7 @@ async function cancel(
 ): Promise<void> {
   const { config } = production;
   const cancelled: { readonly mirror: string; readonly execution: FillExecution }[] = [];
-  const failures = new FillFailures();
+  const failures = new MirrorFailures();
   await interruptible(async (signal) => {
     const running = config.fillAbove === undefined ? [] : await new FillExecutions(config).running();
     const named = running.filter(({ mirror }) => mirrors.length === 0 || mirrors.includes(mirror));
@@ -279,26 +280,6 @@ async function withdrawnFrom(
 ): Promise<number | undefined> {
   const now = fillOrderOf(production, execution.mirror, new Set());
   return await inFillBucket(production.config, (bucket) => linesWithdrawnSince(bucket, execution, now, [], signal));
-}
-
-/** What could not be done for mirrors, each in a line that is printed at once. */
-class FillFailures {
-  readonly lines: string[] = [];
-
-  add(mirror: string, why: string): void {
-    this.lines.push(`${mirror}: ${why}`);
-    printError(`${mirror}: ${why}`);
-  }
-
-  /** Does something for one mirror. */
-  async of(mirror: string, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      if (!(error instanceof CommandError) || signal.aborted) throw error;
-      this.add(mirror, error.message);
-    }
-  }
 }
 
 function printExecution(mirror: string, execution: FillExecution): void {
