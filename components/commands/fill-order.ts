@@ -13,13 +13,13 @@ export interface MirrorOrder {
   /** What it shall have. The mirrors of each request are in the order in which they are read, the mirror itself last. */
   readonly images: readonly ImagesRequest[];
   readonly files: readonly FilesRequest[];
-  /** Name of the bucket in Cloud Storage for the tasks' reports; absent: they report nothing. */
-  readonly reports?: string;
 }
 
 /** All that a task of a fill needs to know. */
 export interface FillOrder extends MirrorOrder {
   readonly fillOrder: 1;
+  /** Name of the bucket in Cloud Storage for the tasks' reports; absent: they report nothing. */
+  readonly reports?: string;
 }
 
 /**
