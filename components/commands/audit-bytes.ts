@@ -13,7 +13,7 @@ import { mirrorOrderOf } from "./fill-order.ts";
 import { fillProgram, startJob, whyNoJob } from "./fill-start.ts";
 import { everySeconds, untilEnded } from "./fill-wait.ts";
 import { interruptible } from "./interruptible.ts";
-import { latestFills } from "./latest-fills.ts";
+import { latestExecutions } from "./latest-fills.ts";
 import { MirrorFailures } from "./mirror-failures.ts";
 import { printError, printJson, printNote, printResult } from "./output.ts";
 import type { ProductionSources } from "./production.ts";
@@ -95,10 +95,9 @@ export async function startAudits(
     if (wait) for (const { execution } of started) await untilEnded(config, execution, signal);
   });
   if (wait) {
-    const isStarted = new Set(started.map(({ mirror }) => mirror));
     await auditStatus(
       production,
-      mirrors.filter((mirror) => isStarted.has(mirror)),
+      started.map(({ mirror }) => mirror),
     );
   } else {
     printNote(`next: npx artifacts audit --stack ${stack} --status: what they have found by then`);
@@ -110,7 +109,7 @@ export async function startAudits(
 /** Says what the latest job has found in each of these mirrors. Of one that none has read it says nothing. */
 export async function auditStatus(production: ProductionSources, mirrors: readonly string[]): Promise<void> {
   const { config } = production;
-  const latest = await latestFills({ ...config, job: auditJobName } as const, mirrors);
+  const latest = await latestExecutions({ ...config, job: auditJobName } as const, mirrors);
   const audits: MirrorAudit[] = [];
   await interruptible(async (signal) => {
     for (const mirror of mirrors) {

@@ -7,16 +7,28 @@ import { readReports } from "./fill-report.ts";
 
 type ReportSettings = Pick<StackConfig, "googlePrefix" | "storage">;
 
+type JobSettings = RunSettings & Pick<StackConfig, "fillAbove" | "gcpRegions">;
+
 /** The latest execution that filled each mirror, by the mirror's name. @throws CommandError */
 export async function latestFills(
-  settings: RunSettings & ReportSettings & Pick<StackConfig, "fillAbove" | "gcpRegions">,
+  settings: JobSettings & ReportSettings,
+  mirrors: readonly string[],
+): Promise<Map<string, FillExecution>> {
+  const latest = [...(await latestExecutions(settings, mirrors))];
+  return new Map(
+    await Promise.all(latest.map(async ([mirror, one]) => [mirror, await withReports(settings, one)] as const)),
+  );
+}
+
+/** The latest execution of `settings.job` for each mirror, by the mirror's name, as Cloud Run has it. @throws CommandError */
+export async function latestExecutions(
+  settings: JobSettings,
   mirrors: readonly string[],
 ): Promise<Map<string, FillExecution>> {
   if (settings.fillAbove === undefined) return new Map(); // there is no job
   const executions = new FillExecutions(settings);
   const latest = await Promise.all(mirrors.map((mirror) => executions.latest(mirror)));
-  const known = latest.flatMap((one) => one ?? []);
-  return new Map(await Promise.all(known.map(async (one) => [one.mirror, await withReports(settings, one)] as const)));
+  return new Map(latest.flatMap((one) => (one === undefined ? [] : [[one.mirror, one] as const])));
 }
 
 /** An execution with what its tasks gave up. @throws CommandError */
