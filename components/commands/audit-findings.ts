@@ -1,7 +1,8 @@
 /** What the tasks of an audit have found, in the bucket of the jobs: where they are, and from where another attempt goes on. */
 import { gunzipSync, gzipSync } from "node:zlib";
 import { findingsFolder } from "../mirrors/fill-names.ts";
-import { type Bucket, ObjectExists } from "../promotion/storage/bucket.ts";
+import { readAll } from "../promotion/blobs/fan-out.ts";
+import { type Bucket, ObjectExists, type Stored } from "../promotion/storage/bucket.ts";
 import { createSmall } from "../promotion/storage/small-object.ts";
 import type { ReadBack } from "./read-back.ts";
 
@@ -39,14 +40,12 @@ export class AuditFindings {
   }
 
   async #latest(prefix: string): Promise<ReadBack[]> {
-    const latest = new Map<string, string>();
-    for await (const { key } of this.#bucket.list(this.#folder + prefix, this.#signal))
-      latest.set(key.slice(0, key.lastIndexOf("/")), key);
+    const latest = new Map<string, Stored>();
+    for await (const object of this.#bucket.list(this.#folder + prefix, this.#signal))
+      latest.set(object.key.slice(0, object.key.lastIndexOf("/")), object);
     return await Promise.all(
-      [...latest.values()].map(async (key) => {
-        const stored = await this.#bucket.stat(key, this.#signal);
-        if (stored === undefined) throw new Error(`${this.#bucket.url}/${key} was removed`);
-        const bytes = await Array.fromAsync(await this.#bucket.read(stored, 0, this.#signal));
+      [...latest.values()].map(async (object) => {
+        const bytes = await Array.fromAsync(readAll(this.#bucket, object, this.#signal));
         return JSON.parse(gunzipSync(Buffer.concat(bytes)).toString("utf8")) as ReadBack;
       }),
     );

@@ -2,6 +2,7 @@
 import { buffer } from "node:stream/consumers";
 import { gunzipSync } from "node:zlib";
 import { fillBucket } from "../mirrors/fill-names.ts";
+import { readAll } from "../promotion/blobs/fan-out.ts";
 import type { Bucket } from "../promotion/storage/bucket.ts";
 import { openStorage } from "../promotion/storage/storage.ts";
 import type { StackConfig } from "../stack/config.ts";
@@ -44,7 +45,7 @@ export async function linesWithdrawnSince(
 async function readOrder(bucket: Bucket, key: string, signal: AbortSignal): Promise<FillOrder | undefined> {
   const object = key === "" ? undefined : await bucket.stat(key, signal);
   if (object === undefined) return undefined;
-  const bytes = await buffer(await bucket.read(object, 0, signal));
+  const bytes = await buffer(readAll(bucket, object, signal));
   try {
     return readFillOrder(gunzipSync(bytes).toString("utf8"), key);
   } catch (error) {

@@ -2,6 +2,7 @@
 import { buffer } from "node:stream/consumers";
 import { z } from "zod";
 import { reportsFolder } from "../mirrors/fill-names.ts";
+import { readAll } from "../promotion/blobs/fan-out.ts";
 import type { Bucket } from "../promotion/storage/bucket.ts";
 import { createSmall } from "../promotion/storage/small-object.ts";
 
@@ -45,7 +46,7 @@ export async function readReports(bucket: Bucket, execution: string, signal: Abo
   for await (const object of bucket.list(folderOf(execution), signal)) {
     const [, task] = /\/(\d+)-\d+\.json$/.exec(object.key) ?? [];
     if (task === undefined) continue;
-    const text = object.size > mostBytes ? "" : (await buffer(await bucket.read(object, 0, signal))).toString("utf8");
+    const text = object.size > mostBytes ? "" : (await buffer(readAll(bucket, object, signal))).toString("utf8");
     last.set(task, reportIn(text) ?? { failed: 1, failures: [`task ${task}: its report cannot be read`] });
   }
   const all = [...last.values()];
