@@ -15,10 +15,10 @@ export function makeOutputsOnDemand(): void {
   rpc.transferProperties = (resource, label, properties) => {
     const resolvers: Resolvers = {};
     for (const name of Object.keys(properties)) {
+      const make = (): Resolvers => transfer(resource, label, { [name]: properties[name] });
       // The SDK's own properties, and what it refuses.
-      if (name === "id" || name === "urn" || Object.hasOwn(resource, name))
-        Object.assign(resolvers, transfer(resource, label, { [name]: properties[name] }));
-      else resolvers[name] = onDemand(resource, name, () => transfer(resource, label, { [name]: properties[name] }));
+      if (name === "id" || name === "urn" || Object.hasOwn(resource, name)) Object.assign(resolvers, make());
+      else resolvers[name] = onDemand(resource, name, make);
     }
     return resolvers;
   };

@@ -17,8 +17,8 @@ export async function trimSdkStartup(debug: boolean = debugArgument()): Promise<
   // shows these messages under `--debug` only.
   if (!debug) Reflect.set(pulumi.log, "debug", () => Promise.resolve());
   leaveOutSourcePositions();
-  leaveOutComponentOutputs();
   if (!spared) {
+    leaveOutComponentOutputs();
     rememberPromisesOnly();
     makeOutputsOnDemand();
     convertPropertiesByCodec();
