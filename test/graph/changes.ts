@@ -22,6 +22,10 @@ export function inputs(which: RegExp, change: (inputs: Record<string, unknown>) 
 export const set = (which: RegExp, more: Record<string, unknown>): Change =>
   inputs(which, (old) => ({ ...old, ...more }));
 
+/** Replaces part of a text in the inputs of resources whose `type name` matches. */
+export const replaceIn = (which: RegExp, name: string, part: string | RegExp, by: string): Change =>
+  inputs(which, (old) => ({ ...old, [name]: String(old[name]).replace(part, by) }));
+
 /** Takes away resources whose `type name` matches. */
 export function without(which: RegExp): Change {
   return (resource) => (which.test(`${resource.type} ${resource.name}`) ? undefined : resource);

@@ -3,7 +3,7 @@ import { before, describe, it } from "mocha";
 import type { Declared } from "../../local/graph/record-program.ts";
 import { everything, manifests } from "../support/graph/fixtures.ts";
 import { declare } from "../support/graph/program.ts";
-import { type Change, eachIsLost, inputs, type Mutation, set, without } from "./changes.ts";
+import { type Change, eachIsLost, inputs, type Mutation, replaceIn, set, without } from "./changes.ts";
 import { properties } from "./properties.ts";
 
 let resources: readonly Declared[];
@@ -43,7 +43,7 @@ describe("properties of resources", () => {
     [
       "the public only reads single objects",
       "the public does everything in S3",
-      inputs(/:BucketPolicy /, (old) => ({ ...old, policy: String(old["policy"]).replace("s3:GetObject", "s3:*") })),
+      replaceIn(/:BucketPolicy /, "policy", "s3:GetObject", "s3:*"),
     ],
     [
       "every mirror is read by the public, written by the deploying identity alone, and added to by the fill alone",
@@ -222,10 +222,7 @@ describe("properties of resources", () => {
     [
       "the fill runs as an account of its own, which adds to mirrors, reads its orders and writes its reports",
       "the fill deletes objects in S3",
-      inputs(/RolePolicy fill$/, (old) => ({
-        ...old,
-        policy: String(old["policy"]).replace('"s3:PutObject"', '"s3:PutObject","s3:DeleteObject"'),
-      })),
+      replaceIn(/RolePolicy fill$/, "policy", '"s3:PutObject"', '"s3:PutObject","s3:DeleteObject"'),
     ],
     [
       "the audit runs as an account of its own, which reads mirrors and its orders, and adds its findings",
@@ -246,10 +243,7 @@ describe("properties of resources", () => {
     [
       "the audit runs as an account of its own, which reads mirrors and its orders, and adds its findings",
       "the audit writes to S3",
-      inputs(/RolePolicy fill-audit$/, (old) => ({
-        ...old,
-        policy: String(old["policy"]).replace('"s3:GetObject"', '"s3:GetObject","s3:PutObject"'),
-      })),
+      replaceIn(/RolePolicy fill-audit$/, "policy", '"s3:GetObject"', '"s3:GetObject","s3:PutObject"'),
     ],
     [
       "the fill runs as an account of its own, which adds to mirrors, reads its orders and writes its reports",
@@ -261,24 +255,17 @@ describe("properties of resources", () => {
     [
       "the jobs' roles in AWS are taken by the jobs' accounts alone",
       "whoever has a token of Google for AWS takes the fill's role",
-      inputs(/Role fill$/, (old) => ({
-        ...old,
-        assumeRolePolicy: String(old["assumeRolePolicy"]).replace(
-          /"accounts.google.com:aud":"\d+",(.*),"accounts.google.com:sub":"\d+"/,
-          "$1",
-        ),
-      })),
+      replaceIn(
+        /Role fill$/,
+        "assumeRolePolicy",
+        /"accounts.google.com:aud":"\d+",(.*),"accounts.google.com:sub":"\d+"/,
+        "$1",
+      ),
     ],
     [
       "the jobs' roles in AWS are taken by the jobs' accounts alone",
       "a token of the account that is meant for another service takes the fill's role",
-      inputs(/Role fill$/, (old) => ({
-        ...old,
-        assumeRolePolicy: String(old["assumeRolePolicy"]).replace(
-          '"accounts.google.com:oaud":"sts.amazonaws.com",',
-          "",
-        ),
-      })),
+      replaceIn(/Role fill$/, "assumeRolePolicy", '"accounts.google.com:oaud":"sts.amazonaws.com",', ""),
     ],
     [
       "no key, no secret, no password",
@@ -316,32 +303,27 @@ describe("properties of resources", () => {
     [
       "only the environment production on the main branch deploys",
       "any branch deploys to AWS",
-      inputs(/Role identities-deploy$/, (old) => ({
-        ...old,
-        assumeRolePolicy: String(old["assumeRolePolicy"]).replace(
-          "repo:example/artifacts:environment:production",
-          "repo:example/artifacts:*",
-        ),
-      })),
+      replaceIn(
+        /Role identities-deploy$/,
+        "assumeRolePolicy",
+        "repo:example/artifacts:environment:production",
+        "repo:example/artifacts:*",
+      ),
     ],
     [
       "only the environment production on the main branch deploys",
       "a branch whose job names the environment deploys to AWS",
-      inputs(/Role identities-deploy$/, (old) => ({
-        ...old,
-        assumeRolePolicy: String(old["assumeRolePolicy"]).replace(
-          '"token.actions.githubusercontent.com:ref":"refs/heads/main"',
-          '"token.actions.githubusercontent.com:ref":"refs/heads/*"',
-        ),
-      })),
+      replaceIn(
+        /Role identities-deploy$/,
+        "assumeRolePolicy",
+        '"token.actions.githubusercontent.com:ref":"refs/heads/main"',
+        '"token.actions.githubusercontent.com:ref":"refs/heads/*"',
+      ),
     ],
     [
       "GitHub is believed by numbers, and only the listed owners' repositories get a token",
       "AWS believes whoever has the repository's name",
-      inputs(/Role identities-preview$/, (old) => ({
-        ...old,
-        assumeRolePolicy: String(old["assumeRolePolicy"]).replace(":repository_id", ":repository"),
-      })),
+      replaceIn(/Role identities-preview$/, "assumeRolePolicy", ":repository_id", ":repository"),
     ],
     [
       "only the environment production on the main branch deploys",
@@ -353,21 +335,17 @@ describe("properties of resources", () => {
     [
       "GitHub is believed by numbers, and only the listed owners' repositories get a token",
       "owners by their names",
-      inputs(/:WorkloadIdentityPoolProvider /, (old) => ({
-        ...old,
-        attributeCondition: String(old["attributeCondition"]).replace(
-          'repository_owner_id in ["1234567"]',
-          'repository_owner in ["example"]',
-        ),
-      })),
+      replaceIn(
+        /:WorkloadIdentityPoolProvider /,
+        "attributeCondition",
+        'repository_owner_id in ["1234567"]',
+        'repository_owner in ["example"]',
+      ),
     ],
     [
       "GitHub is believed by numbers, and only the listed owners' repositories get a token",
       "the condition on the owner is only one of two",
-      inputs(/:WorkloadIdentityPoolProvider /, (old) => ({
-        ...old,
-        attributeCondition: String(old["attributeCondition"]).replace(" && ", " || "),
-      })),
+      replaceIn(/:WorkloadIdentityPoolProvider /, "attributeCondition", " && ", " || "),
     ],
     [
       "GitHub is believed by numbers, and only the listed owners' repositories get a token",
@@ -408,34 +386,27 @@ describe("properties of resources", () => {
     [
       "the deploying identity removes no repository, no bucket and no version of an object",
       "deploy removes versions in S3",
-      inputs(/RolePolicy identities-deploy$/, (old) => ({
-        ...old,
-        policy: String(old["policy"]).replace('"s3:DeleteObject"', '"s3:DeleteObject","s3:DeleteObjectVersion"'),
-      })),
+      replaceIn(
+        /RolePolicy identities-deploy$/,
+        "policy",
+        '"s3:DeleteObject"',
+        '"s3:DeleteObject","s3:DeleteObjectVersion"',
+      ),
     ],
     [
       "in AWS the identities act on the buckets of this program alone, and read their own roles",
       "deploy acts on every bucket of the account",
-      inputs(/RolePolicy identities-deploy$/, (old) => ({
-        ...old,
-        policy: String(old["policy"]).replace('"arn:aws:s3:::demo-artifacts-*"', '"*"'),
-      })),
+      replaceIn(/RolePolicy identities-deploy$/, "policy", '"arn:aws:s3:::demo-artifacts-*"', '"*"'),
     ],
     [
       "in AWS the identities act on the buckets of this program alone, and read their own roles",
       "preview writes objects",
-      inputs(/RolePolicy identities-preview$/, (old) => ({
-        ...old,
-        policy: String(old["policy"]).replace('"s3:GetObject"', '"s3:Get*","s3:PutObject"'),
-      })),
+      replaceIn(/RolePolicy identities-preview$/, "policy", '"s3:GetObject"', '"s3:Get*","s3:PutObject"'),
     ],
     [
       "in AWS the identities act on the buckets of this program alone, and read their own roles",
       "deploy changes its own role",
-      inputs(/RolePolicy identities-deploy$/, (old) => ({
-        ...old,
-        policy: String(old["policy"]).replace('"iam:GetRole"', '"iam:*"'),
-      })),
+      replaceIn(/RolePolicy identities-deploy$/, "policy", '"iam:GetRole"', '"iam:*"'),
     ],
     [
       "pull requests and forks push nowhere",
@@ -493,15 +464,12 @@ describe("properties of resources", () => {
     [
       "nothing is read or written in clear",
       "S3 answers plain http",
-      inputs(/:BucketPolicy /, (old) => ({ ...old, policy: String(old["policy"]).replace('"Deny"', '"Allow"') })),
+      replaceIn(/:BucketPolicy /, "policy", '"Deny"', '"Allow"'),
     ],
     [
       "nothing is read or written in clear",
       "only downloads from S3 need TLS",
-      inputs(/:BucketPolicy /, (old) => ({
-        ...old,
-        policy: String(old["policy"]).replace('"Action":"s3:*"', '"Action":"s3:GetObject"'),
-      })),
+      replaceIn(/:BucketPolicy /, "policy", '"Action":"s3:*"', '"Action":"s3:GetObject"'),
     ],
     [
       "nothing is read or written in clear",
@@ -856,10 +824,7 @@ describe("properties of resources", () => {
     [
       "requests are logged once, a share of them, and all that fail",
       "failures are not logged",
-      inputs(/:ProjectExclusion /, (old) => ({
-        ...old,
-        filter: String(old["filter"]).replace(" httpRequest.status<500", ""),
-      })),
+      replaceIn(/:ProjectExclusion /, "filter", " httpRequest.status<500", ""),
     ],
     [
       "each client gets an answer of its own, by where it is",
