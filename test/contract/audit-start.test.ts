@@ -1,8 +1,6 @@
 /** `artifacts audit --bytes`, `--start` and `--status`: which job reads a mirror back, what it has found, and the exit codes. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { after, before, beforeEach, describe, it } from "mocha";
 import { AuditFindings } from "../../components/commands/audit-findings.ts";
@@ -10,10 +8,10 @@ import { readAuditOrder } from "../../components/commands/audit-order.ts";
 import { auditTask } from "../../components/commands/audit-task.ts";
 import type { ReadBack } from "../../components/commands/read-back.ts";
 import { openStorage } from "../../components/promotion/storage/storage.ts";
-import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
+import { startJobStores, writeJobStack } from "../support/job-stores.ts";
+import type { ObjectStores } from "../support/object-stores.ts";
 import { runArtifacts } from "../support/run-command-lines.ts";
 import { type RunJobs, startRunJobs } from "../support/run-jobs.ts";
-import { stackFile } from "../support/stack-file.ts";
 
 const mirror = "files-gcp-europe-west1";
 const hash = (content: string) => createHash("sha256").update(content).digest("hex");
@@ -25,26 +23,13 @@ describe("an audit of every byte", () => {
   let jobs: RunJobs;
 
   before(async () => {
-    stores = await startObjectStores();
-    for (const bucket of ["org-fill", "org-artifacts-us-central1", "org-artifacts-europe-west1"])
-      await stores.makeBucket("gcs", bucket);
-    await mkdir(join(stores.folder, "manifests/tool"), { recursive: true });
-    const file = (name: string, text: string) => writeFile(join(stores.folder, name), text);
-    await file(
-      "manifests/tool/project.yaml",
-      "description: x\nowners: {group: g@example.org}\nstaging: {files: true}\n",
-    );
-    await file("manifests/tool/files.yaml", `files:\n  - name: a\n    sha256: ${hash("a")}\n`);
-    await file("fill.tar.gz", "the program");
-    await stores.stage("org-artifacts-us-central1", "binaries/tool/a", "a");
+    stores = await startJobStores();
     await stores.stage("org-artifacts-europe-west1", "binaries/tool/a", "b");
   });
   after(() => stores.stop());
   beforeEach(async () => {
     jobs = await startRunJobs(["us-central1", "europe-west1"], 3, "artifacts-audit");
-    const lines = stackFile.replace("gcpRegions: [us-central1]", "gcpRegions: [us-central1, europe-west1]");
-    const endpoints = `  gcp:cloudRunV2CustomEndpoint: ${jobs.endpoint}\n  gcp:storageCustomEndpoint: ${stores.gcs}/storage/v1/\n`;
-    await writeFile(join(stores.folder, "Pulumi.prod.yaml"), `${lines}${endpoints}  artifacts:fillAbove: 100\n`);
+    await writeJobStack(stores, jobs, "us-central1, europe-west1", "  artifacts:fillAbove: 100\n");
   });
 
   const audit = (...args: readonly string[]) => runArtifacts(["audit", ...args], { cwd: stores.folder });

@@ -7,12 +7,11 @@ import { gunzipSync } from "node:zlib";
 import { after, before, beforeEach, describe, it } from "mocha";
 import { readFillOrder } from "../../components/commands/fill-order.ts";
 import { fileMirrorLines } from "../../components/promotion/run/mirror-lines.ts";
-import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
+import { program, startJobStores, writeJobStack } from "../support/job-stores.ts";
+import type { ObjectStores } from "../support/object-stores.ts";
 import { runArtifacts } from "../support/run-command-lines.ts";
 import { type RunJobs, startRunJobs } from "../support/run-jobs.ts";
-import { stackFile } from "../support/stack-file.ts";
 
-const program = Buffer.from("the program");
 const hash = (content: string | Buffer) => createHash("sha256").update(content).digest("hex");
 const endOf = (state: "succeeded" | "failed" | "cancelled") => {
   const [done, left] = state === "succeeded" ? [3, 0] : [2, 1];
@@ -31,18 +30,7 @@ describe("the start of a fill", () => {
   let jobs: RunJobs;
 
   before(async () => {
-    stores = await startObjectStores();
-    for (const bucket of ["org-fill", "org-artifacts-us-central1", "org-artifacts-europe-west1"])
-      await stores.makeBucket("gcs", bucket);
-    await mkdir(join(stores.folder, "manifests/tool"), { recursive: true });
-    const file = (name: string, text: string) => writeFile(join(stores.folder, name), text);
-    await file(
-      "manifests/tool/project.yaml",
-      "description: x\nowners: {group: g@example.org}\nstaging: {files: true}\n",
-    );
-    await file("manifests/tool/files.yaml", `files:\n  - name: a\n    sha256: ${hash("a")}\n`);
-    await file("fill.tar.gz", program.toString());
-    await stores.stage("org-artifacts-us-central1", "binaries/tool/a", "a");
+    stores = await startJobStores();
   });
   after(() => stores.stop());
   beforeEach(async () => {
@@ -51,10 +39,8 @@ describe("the start of a fill", () => {
   });
 
   async function stack(gcpRegions: string, more = "  artifacts:fillAbove: 100\n"): Promise<void> {
-    const lines = stackFile.replace("gcpRegions: [us-central1]", `gcpRegions: [${gcpRegions}]`);
     const aws = `  artifacts:awsRegions: [eu-central-1]\n  aws:allowedAccountIds: ["123456789012"]\n  aws:region: eu-central-1\n`;
-    const endpoints = `  gcp:cloudRunV2CustomEndpoint: ${jobs.endpoint}\n  gcp:storageCustomEndpoint: ${stores.gcs}/storage/v1/\n`;
-    await writeFile(join(stores.folder, "Pulumi.prod.yaml"), `${lines}${aws}${endpoints}${more}`);
+    await writeJobStack(stores, jobs, gcpRegions, `${aws}${more}`);
   }
 
   const fill = (...args: readonly string[]) => runArtifacts(["fill", ...args], { cwd: stores.folder });
