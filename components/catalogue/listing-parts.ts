@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { bitsOfHash, hashBits } from "./hash-bits.ts";
 
 /**
  * How lines are divided into parts, so that a change of a project writes the part that the project is in, and a large project has parts of its own.
@@ -10,9 +10,6 @@ import { createHash } from "node:crypto";
 
 /** Characters of the longest part: about 200 kB when compressed. A part with one name may be longer. */
 const longestPart = 512 * 1024;
-
-/** Bits of each of the three hashes. */
-const bitsOfHash = 32;
 
 /** Parts by the bits that the hashes of their lines begin with. */
 export type PartsByBits = ReadonlyMap<string, string>;
@@ -147,9 +144,4 @@ function fieldAt(text: string, start: number, index: number): string {
 function endOf(text: string, start: number): number {
   const end = text.indexOf("\n", start);
   return end < 0 ? text.length : end + 1;
-}
-
-function hashBits(text: string): string {
-  const number = createHash("sha256").update(text).digest().readUInt32BE();
-  return number.toString(2).padStart(bitsOfHash, "0");
 }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { bitsOfHash, hashBits } from "./hash-bits.ts";
 
 /**
  * How the keys of a project are divided into presence documents, so that a change writes, and a redirector reads, those that it is in. As with lines
@@ -8,9 +8,6 @@ import { createHash } from "node:crypto";
 
 /** Characters of the longest document. One with one item may be longer. */
 const longestDocument = 128 * 1024;
-
-/** Bits of each of the two hashes. */
-const bitsOfHash = 32;
 
 /** What is in one document together. */
 export interface PresenceItem {
@@ -46,9 +43,4 @@ function divide<Item extends PresenceItem>(bits: string, units: readonly Unit<It
       smaller.filter((unit) => unit.bits[bits.length] === bit),
     ),
   );
-}
-
-function hashBits(text: string): string {
-  const number = createHash("sha256").update(text).digest().readUInt32BE();
-  return number.toString(2).padStart(bitsOfHash, "0");
 }
