@@ -129,24 +129,19 @@ export async function readVerified(
   content: Content,
   received: (bytes: number) => void,
 ): Promise<string> {
-  const hash = createHash("sha256");
-  let crc = 0;
-  for await (const slice of exactly(content.size, source)) {
-    hash.update(slice);
-    crc = crc32c(slice, crc);
-    received(slice.length);
-  }
-  refuseOther(content, hash.digest("hex"));
-  return encodeCrc32c(crc);
+  const found = await measure(exactly(content.size, source), received);
+  refuseOther(content, found.sha256);
+  return found.crc32c;
 }
 
 function refuseOther(content: Content, sha256: string): void {
   if (sha256 !== content.sha256) throw new WrongContent(`the content there has sha256:${sha256}`, sha256);
 }
 
-/** Reads all bytes of an object for their hash. */
+/** Reads all bytes of an object for their hash. @param received called with the number of bytes of each slice. */
 export async function measure(
   source: AsyncIterable<Uint8Array>,
+  received?: (bytes: number) => void,
 ): Promise<{ readonly size: number; readonly sha256: string; readonly crc32c: string }> {
   const hash = createHash("sha256");
   let size = 0;
@@ -155,6 +150,7 @@ export async function measure(
     hash.update(slice);
     crc = crc32c(slice, crc);
     size += slice.length;
+    received?.(slice.length);
   }
   return { size, sha256: hash.digest("hex"), crc32c: encodeCrc32c(crc) };
 }
