@@ -5,6 +5,7 @@ import { inventoryOf, unreadable } from "../run/inventory.ts";
 import { sumOf } from "../run/mirror-run.ts";
 import type { Context, FileMirror, FilesRequest, Inventory } from "../run/request.ts";
 import type { Stored } from "../storage/bucket.ts";
+import { withoutQuotes } from "../storage/etag.ts";
 import { severityInBucket } from "../storage/severity.ts";
 import { joinLines } from "../text/join-lines.ts";
 import { printable } from "../text/printable.ts";
@@ -225,7 +226,7 @@ function sumOfObject({ size, md5 }: Stored): string {
 }
 
 function etagOfObject({ size, version }: Stored): string {
-  return `${size} ${version.replaceAll('"', "")}`;
+  return `${size} ${withoutQuotes(version)}`;
 }
 
 function isUnprintable(path: string): boolean {

@@ -57,6 +57,7 @@ import {
   type Upload,
   UploadLost,
 } from "./bucket.ts";
+import { withoutQuotes } from "./etag.ts";
 import { googleWebIdentity } from "./google-web-identity.ts";
 
 /** A client of one region of S3, or of the store at this endpoint (as in `aws:endpoints`). */
@@ -980,9 +981,4 @@ function messageOf(what: string, error: unknown): string {
   const status = statusOf(error);
   const said = [name === "Error" ? code : name, message].filter((part) => part !== undefined && part !== "").join(": ");
   return `${what}: ${status === undefined ? "" : `HTTP ${status} `}${said}`;
-}
-
-/** An ETag as recorded: the quotes are HTTP's. */
-function withoutQuotes(etag: string | undefined): string | undefined {
-  return etag?.replaceAll('"', "");
 }
