@@ -17,9 +17,13 @@ export class RegistryError extends Error {
     this.code = code;
   }
 
+  /** Whether there were too many requests: some registries answer 403 to them. */
+  get isRateLimited(): boolean {
+    return this.status === 429 || this.code === "TOOMANYREQUESTS";
+  }
+
   get failureKind(): FailureKind {
-    // Some registries answer 403 to too many requests.
-    if (isTransientStatus(this.status) || this.code === "TOOMANYREQUESTS") return "transient";
+    if (this.isRateLimited || isTransientStatus(this.status)) return "transient";
     return isDenied(this) ? "denied" : "permanent";
   }
 }

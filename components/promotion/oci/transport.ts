@@ -188,8 +188,7 @@ export class Transport {
         }
       }
       const asked = parseRetryAfter(response.headers["retry-after"]);
-      const isTooMuch = status === 429 || refusal.code === "TOOMANYREQUESTS"; // some registries use 403 for this
-      if (isTooMuch || (status === 503 && asked !== undefined)) {
+      if (refusal.isRateLimited || (status === 503 && asked !== undefined)) {
         host.slowDown(rateLimitPause(asked, waits));
         if (call.stream || ++waits >= rateLimitedAttempts) throw refusal;
         continue;
