@@ -70,7 +70,7 @@ export async function startAudits(
   const failures = new MirrorFailures();
   let built: Promise<Buffer> | undefined;
   const program = () => (built ??= fillProgram(archive));
-  const atOnce = await executionsAtOnce(config, mirrors);
+  const atOnce = await executionsAtOnce(config, mirrors, executions);
   await interruptible(async (signal) => {
     for (const mirror of mirrors) {
       const noJob = whyNoJob(config, mirror);

@@ -226,14 +226,17 @@ export class FillExecutions {
  * How many executions of both jobs share the quotas of requests once these mirrors' are started: those that run count too. Of a region that does not answer
  * none are known.
  * @param mirrors whose executions of `settings.job` are started, or go on.
+ * @param own those of `settings.job`, which are not asked for again.
  */
 export async function executionsAtOnce(
   settings: RunSettings & Pick<StackConfig, "gcpRegions">,
   mirrors: readonly string[],
+  own: FillExecutions,
 ): Promise<number> {
   const others = await Promise.all(
     ([fillJobName, auditJobName] as const).map(async (job) => {
-      const running = await new FillExecutions({ ...settings, job }).running().catch((error: unknown) => {
+      const all = job === jobOf(settings) ? own : new FillExecutions({ ...settings, job });
+      const running = await all.running().catch((error: unknown) => {
         if (error instanceof CommandError) return [];
         throw error;
       });

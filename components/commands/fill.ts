@@ -177,14 +177,16 @@ async function start(
   const started: FillStart[] = [];
   const failures = new MirrorFailures();
   let program: Promise<Buffer> | undefined;
+  const executions = new FillExecutions(config);
   const means = {
     production,
     projects: values.project,
     filling: new Set(mirrors),
-    executions: new FillExecutions(config),
+    executions,
     atOnce: await executionsAtOnce(
       config,
       mirrors.filter((mirror) => whyNoJob(config, mirror) === undefined),
+      executions,
     ),
     program: () => (program ??= fillProgram(values.archive)),
   };

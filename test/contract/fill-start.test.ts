@@ -53,6 +53,7 @@ describe("the start of a fill", () => {
       first.out,
       /^files-gcp-europe-west1: started artifacts-fill-0 in europe-west1, 3 tasks\nlog: https:\/\/console\.example\/europe-west1\/0\nnext: npx artifacts fill --stack prod --status/,
     );
+    assert.deepEqual(jobs.listed.toSorted(), ["europe-west1", "us-central1"], "each region is asked once");
     const [execution] = jobs.executions.get("europe-west1")!;
     const [archive = "", order = ""] = execution!.template.containers[0]!.args;
     assert.equal(archive, `programs/${hash(program)}.tar.gz`);

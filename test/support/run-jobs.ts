@@ -36,6 +36,8 @@ export interface RunJobs {
   refuse: number | undefined;
   /** Answers the next reads so: with a status, 0 by breaking the connection. */
   readonly disturbances: number[];
+  /** Regions whose executions were listed, once for each time. */
+  readonly listed: string[];
   /** What was cancelled, `region name` each; it ends at once. */
   readonly cancelled: string[];
 }
@@ -70,7 +72,10 @@ export async function startRunJobs(
       Object.assign(found, { completionTime: new Date().toISOString(), runningCount: 0, cancelledCount: tasks });
       return reply(200, { name: "projects/some-project/locations/x/operations/z", metadata: found });
     }
-    if (rest === "/executions") return reply(200, { executions: all });
+    if (rest === "/executions") {
+      jobs.listed.push(region);
+      return reply(200, { executions: all });
+    }
     if (rest !== ":run" || request.method !== "POST") return fail(404);
     const { overrides } = JSON.parse(await text(request)) as {
       overrides: { containerOverrides: { args: string[] }[] };
@@ -88,6 +93,13 @@ export async function startRunJobs(
     reply(200, { name: "projects/some-project/locations/x/operations/y", metadata: execution });
   };
   const { url } = await serveOnLoopback((request, response) => void answer(request, response));
-  const jobs: RunJobs = { endpoint: `${url}/v2/`, executions, refuse: undefined, disturbances: [], cancelled: [] };
+  const jobs: RunJobs = {
+    endpoint: `${url}/v2/`,
+    executions,
+    refuse: undefined,
+    disturbances: [],
+    listed: [],
+    cancelled: [],
+  };
   return jobs;
 }
