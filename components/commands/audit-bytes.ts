@@ -13,7 +13,6 @@ import { mirrorOrderOf } from "./fill-order.ts";
 import { fillProgram, startJob, whyNoJob } from "./fill-start.ts";
 import { everySeconds, untilEnded } from "./fill-wait.ts";
 import { interruptible } from "./interruptible.ts";
-import { latestExecutions } from "./latest-fills.ts";
 import { MirrorFailures } from "./mirror-failures.ts";
 import { printError, printJson, printNote, printResult } from "./output.ts";
 import type { ProductionSources } from "./production.ts";
@@ -68,6 +67,7 @@ export async function startAudits(
   const findings = fillBucket(config.googlePrefix);
   const started: { mirror: string; started: boolean; execution: FillExecution }[] = [];
   const failures = new MirrorFailures();
+  const audits: MirrorAudit[] = [];
   let built: Promise<Buffer> | undefined;
   const program = () => (built ??= fillProgram(archive));
   const atOnce = await executionsAtOnce(config, mirrors, executions);
@@ -92,40 +92,51 @@ export async function startAudits(
         );
       });
     }
-    if (wait) for (const { execution } of started) await untilEnded(config, execution, signal);
+    if (!wait) return;
+    for (const { mirror, execution } of started)
+      await failures.of(mirror, signal, async () => {
+        audits.push(await foundBy(config, mirror, await untilEnded(config, execution, signal), signal));
+      });
   });
-  if (wait) {
-    await auditStatus(
-      production,
-      started.map(({ mirror }) => mirror),
-    );
-  } else {
-    printNote(`next: npx artifacts audit --stack ${stack} --status: what they have found by then`);
-    printJson({ mirrors: started, failures: failures.lines });
-  }
+  if (wait) return conclude(audits, failures);
+  printNote(`next: npx artifacts audit --stack ${stack} --status: what they have found by then`);
+  printJson({ mirrors: started, failures: failures.lines });
   if (failures.lines.length > 0) process.exitCode = exitCodes.error;
 }
 
-/** Says what the latest job has found in each of these mirrors. Of one that none has read it says nothing. */
+/** Says what the latest job has found in each of these mirrors. Of one that none has read it says nothing; one that cannot be asked after holds back no other. */
 export async function auditStatus(production: ProductionSources, mirrors: readonly string[]): Promise<void> {
   const { config } = production;
-  const latest = await latestExecutions({ ...config, job: auditJobName } as const, mirrors);
+  const executions = new FillExecutions({ ...config, job: auditJobName } as const);
+  const failures = new MirrorFailures();
   const audits: MirrorAudit[] = [];
   await interruptible(async (signal) => {
-    for (const mirror of mirrors) {
-      const execution = latest.get(mirror);
-      if (execution === undefined) continue;
-      const parts = await inFillBucket(config, (bucket) => new AuditFindings(bucket, execution.name, signal).all());
-      const sum = sumOf(mirror, parts);
-      const isWhole = parts.length === execution.tasks || execution.state === "running";
-      const lost = `${execution.name}: ${countOf(execution.tasks - parts.length, "task")} left no findings, which are kept for a year: start it again`;
-      const unreadable = isWhole ? sum.unreadable : [...sum.unreadable, lost];
-      audits.push({ ...sum, unreadable, execution });
-      printAudit(audits.at(-1)!);
-    }
+    if (config.fillAbove === undefined) return; // there is no job
+    for (const mirror of mirrors)
+      await failures.of(mirror, signal, async () => {
+        const execution = await executions.latest(mirror);
+        if (execution !== undefined) audits.push(await foundBy(config, mirror, execution, signal));
+      });
   });
-  if (audits.length === 0) printResult("no job has read a mirror back");
-  conclude(audits);
+  if (audits.length + failures.lines.length === 0) printResult("no job has read a mirror back");
+  conclude(audits, failures);
+}
+
+/** Reads what an execution has found by now, and prints it. @throws CommandError */
+async function foundBy(
+  config: ProductionSources["config"],
+  mirror: string,
+  execution: FillExecution,
+  signal: AbortSignal,
+): Promise<MirrorAudit> {
+  const parts = await inFillBucket(config, (bucket) => new AuditFindings(bucket, execution.name, signal).all());
+  const sum = sumOf(mirror, parts);
+  const isWhole = parts.length === execution.tasks || execution.state === "running";
+  const lost = `${execution.name}: ${countOf(execution.tasks - parts.length, "task")} left no findings, which are kept for a year: start it again`;
+  const unreadable = isWhole ? sum.unreadable : [...sum.unreadable, lost];
+  const audit = { ...sum, unreadable, execution };
+  printAudit(audit);
+  return audit;
 }
 
 function sumOf(mirror: string, parts: readonly ReadBack[]): MirrorAudit {
@@ -152,15 +163,19 @@ function printAudit({ mirror, wanted, read, bytes, found, findings, unreadable, 
   for (const line of unreadable.slice(0, shown)) printError(escapeUnprintable(line));
 }
 
-/** Prints the JSON, and sets the exit code. */
-function conclude(audits: readonly MirrorAudit[]): void {
-  printJson({ mirrors: audits });
+/** Prints the JSON, and sets the exit code. @param failures of mirrors that could not be asked after. */
+function conclude(audits: readonly MirrorAudit[], failures: Pick<MirrorFailures, "lines"> = { lines: [] }): void {
+  printJson({ mirrors: audits, failures: failures.lines });
   const hasFailed = audits.some(
     ({ unreadable, execution }) =>
       unreadable.length > 0 || execution?.state === "failed" || execution?.state === "cancelled",
   );
   const isWrong = audits.some(({ found }) => found > 0);
-  process.exitCode = isWrong ? exitCodes.differs : hasFailed ? exitCodes.error : exitCodes.ok;
+  process.exitCode = isWrong
+    ? exitCodes.differs
+    : hasFailed || failures.lines.length > 0
+      ? exitCodes.error
+      : exitCodes.ok;
 }
 
 /** Findings and errors that are printed; --json has all. */

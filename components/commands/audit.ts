@@ -85,7 +85,7 @@ export const auditCommand = withProduction(
   .option("--trace", traceDescription)
   .option(
     "--json",
-    "one JSON document: {projects, mirrors, lines, differences: [{project, kind, mirror, what, line}], unreadable, notes, unlisted, unverified: [{project, line, missing}]}; project: - if it is none's; what: missing, extra, incomplete (there, but not with all that belongs to it); notes: what explains differences; unlisted: what could not be searched. With --bytes, --wait or --status: {mirrors: [{mirror, wanted, read, bytes, found, findings: [{project, kind, what, line, why}], unreadable, execution}]}; what: missing, corrupt; found: how many findings there are, of which the first thousands are listed; execution: as of fill --status. With --start: {mirrors: [{mirror, started, execution}], failures}",
+    "one JSON document: {projects, mirrors, lines, differences: [{project, kind, mirror, what, line}], unreadable, notes, unlisted, unverified: [{project, line, missing}]}; project: - if it is none's; what: missing, extra, incomplete (there, but not with all that belongs to it); notes: what explains differences; unlisted: what could not be searched. With --bytes, --wait or --status: {mirrors: [{mirror, wanted, read, bytes, found, findings: [{project, kind, what, line, why}], unreadable, execution}], failures}; what: missing, corrupt; found: how many findings there are, of which the first thousands are listed; execution: as of fill --status. With --start: {mirrors: [{mirror, started, execution}], failures}",
   )
   .action(async (values) => {
     traceIfAsked(values.trace);

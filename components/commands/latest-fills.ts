@@ -14,21 +14,15 @@ export async function latestFills(
   settings: JobSettings & ReportSettings,
   mirrors: readonly string[],
 ): Promise<Map<string, FillExecution>> {
-  const latest = [...(await latestExecutions(settings, mirrors))];
-  return new Map(
-    await Promise.all(latest.map(async ([mirror, one]) => [mirror, await withReports(settings, one)] as const)),
-  );
-}
-
-/** The latest execution of `settings.job` for each mirror, by the mirror's name, as Cloud Run has it. @throws CommandError */
-export async function latestExecutions(
-  settings: JobSettings,
-  mirrors: readonly string[],
-): Promise<Map<string, FillExecution>> {
   if (settings.fillAbove === undefined) return new Map(); // there is no job
   const executions = new FillExecutions(settings);
-  const latest = await Promise.all(mirrors.map((mirror) => executions.latest(mirror)));
-  return new Map(latest.flatMap((one) => (one === undefined ? [] : [[one.mirror, one] as const])));
+  const latest = await Promise.all(
+    mirrors.map(async (mirror) => {
+      const one = await executions.latest(mirror);
+      return one === undefined ? [] : [[mirror, await withReports(settings, one)] as const];
+    }),
+  );
+  return new Map(latest.flat());
 }
 
 /** An execution with what its tasks gave up. @throws CommandError */

@@ -102,6 +102,35 @@ describe("an audit of every byte", () => {
     assert.match(none.err, /there is no job artifacts-audit in europe-west1: pulumi up makes it where/);
   });
 
+  it("--wait: an execution that is gone is the failure of its mirror, and the others are told of", async () => {
+    const [gone, other] = ["files-gcp-us-central1", mirror];
+    const waiting = audit("--wait", "--archive", "fill.tar.gz", "--json", "--mirror", gone, "--mirror", other);
+    const executions = ["us-central1", "europe-west1"].map((region) => jobs.executions.get(region)!);
+    while (executions.some(({ length }) => length === 0)) await new Promise((resolve) => setTimeout(resolve, 10));
+    executions[0]!.pop();
+    Object.assign(executions[1]![0]!, succeeded);
+    const { code, out, err } = await waiting;
+    assert.equal(code, 3, err);
+    const told = JSON.parse(out) as { mirrors: { mirror: string; found: number }[]; failures: string[] };
+    assert.deepEqual(
+      told.mirrors.map(({ mirror, found }) => [mirror, found]),
+      [[other, 1]],
+    );
+    assert.match(
+      told.failures.join("\n"),
+      /^files-gcp-us-central1: there is no execution artifacts-audit-0 of .* any more$/,
+    );
+  });
+
+  it("--status: a region that does not answer is the failure of its mirrors, and the others are told of", async () => {
+    await audit("--start", "--archive", "fill.tar.gz", "--mirror", mirror);
+    jobs.disturbances.push(403);
+    const { code, out, err } = await audit("--status", "--mirror", "files-gcp-us-central1", "--mirror", mirror);
+    assert.equal(code, 3, "the findings of the first test are those of an execution with this name");
+    assert.match(err, /error: files-gcp-us-central1: Cloud Run refuses run\.executions\.list on artifacts-audit/);
+    assert.match(out, /^files-gcp-europe-west1: artifacts-audit-0 in europe-west1: running/);
+  });
+
   it("calls that make no sense are refused", async () => {
     for (const args of [["--bytes"], ["--start"], ["--start", "--status"], ["--bytes", "--deep"], ["--shard", "1/2"]])
       assert.equal((await audit(...args)).code, 2, args.join(" "));
