@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import {
   keyOfFile,
   keyOfRepository,
@@ -113,6 +114,7 @@ function documentOf(project: string, items: readonly Item[]): PresenceDocument {
 
 /**
  * Replaces one project in the index; removes it if `presence` is undefined. Projects are sorted by name.
+ * @returns the same index if nothing changes.
  * @param held names of the mirrors that hold all of it, and of those that hold a part; undefined: as before, or none.
  */
 export function replacePresence(
@@ -133,5 +135,6 @@ export function replacePresence(
       mirrors: [...mirrors],
       ...(filling.length > 0 && { filling: [...filling] }),
     });
+  if (isDeepStrictEqual(projects.get(project), before)) return index;
   return { ...index, projects: Object.fromEntries([...projects].sort(([a], [b]) => (a < b ? -1 : 1))) };
 }

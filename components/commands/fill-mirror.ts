@@ -104,7 +104,7 @@ async function fillProject<Request extends ImagesRequest | FilesRequest>(
     { signal, report: sum.of(`${request.project} ${runs.kind}`) },
   );
   sum.failed(outcome);
-  sum.warned(outcome.warnings ?? []);
+  sum.warned((outcome.unpurged ?? []).map(({ line }) => line));
 }
 
 /**

@@ -106,7 +106,8 @@ export async function repairMirror<Request extends ImagesRequest | FilesRequest>
       return { ...nothing, steps: lines, warnings, failures: [...failures, ...errors] };
     }
     const outcome = await runs.promote(request, previous, context);
-    const { summary, warnings = [] } = outcome;
+    const { summary, unpurged = [] } = outcome;
+    const warnings = unpurged.map(({ line }) => line);
     return { ...nothing, summary, warnings, failures: [...failures, ...outcome.failures] };
   } catch (error) {
     if (!(error instanceof RemovalRefused)) throw error;

@@ -58,17 +58,14 @@ function hashing(bucket: Bucket, objects: readonly Stored[], signal: AbortSignal
   let done = 0;
   let bytes = 0;
   const report = () => tell({ done, total: objects.length, failed: 0, bytes, mirrors: [] });
-  async function* counted(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const slice of source) {
-      bytes += slice.length;
-      report();
-      yield slice;
-    }
-  }
+  const received = (count: number) => {
+    bytes += count;
+    report();
+  };
   return (object) =>
     atOnce(async () => {
       printDetail(`reads ${bucket.url}/${object.key} (${object.size} bytes) for its sha256`);
-      const { sha256 } = await measure(counted(readAll(bucket, object, signal)));
+      const { sha256 } = await measure(readAll(bucket, object, signal), received);
       done++;
       report();
       return sha256;

@@ -4,6 +4,7 @@ import type { Blob } from "../oci/blobs.ts";
 import { WrongContentError } from "../oci/errors.ts";
 import { type Bucket, type Chunk, type Content, ObjectExists, type Upload, UploadLost } from "../storage/bucket.ts";
 import { crc32c, encodeCrc32c } from "../storage/crc32c.ts";
+import { hexOf } from "../text/oci-grammar.ts";
 import type { BlobTarget, BlobWriter } from "./blob-target.ts";
 import { chunkOf, cutChunks } from "./cut-chunks.ts";
 
@@ -69,7 +70,7 @@ export class LayerTarget implements BlobTarget {
   }
 
   #create({ digest, size }: Blob, signal: AbortSignal, checksum: Pick<Content, "crc32c">): Promise<Upload> {
-    const content = { size, sha256: digest.slice("sha256:".length), ...checksum };
+    const content = { size, sha256: hexOf(digest), ...checksum };
     return this.#bucket.create(layerKey(digest), content, headers, signal);
   }
 }

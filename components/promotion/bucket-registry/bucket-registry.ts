@@ -16,6 +16,7 @@ import {
   type Stored,
 } from "../storage/bucket.ts";
 import { crc32c, encodeCrc32c } from "../storage/crc32c.ts";
+import { hexOf } from "../text/oci-grammar.ts";
 import { Coalesced } from "./coalesced.ts";
 import {
   type Contents,
@@ -358,7 +359,7 @@ export class BucketRegistry implements RegistryClient {
   /** Writes an object that never changes, unless it is there. */
   async #create(key: string, digest: Digest, bytes: Buffer, headers: ObjectHeaders, signal: AbortSignal) {
     const checksum = encodeCrc32c(crc32c(bytes));
-    const content = { size: bytes.length, sha256: digest.slice("sha256:".length), crc32c: checksum };
+    const content = { size: bytes.length, sha256: hexOf(digest), crc32c: checksum };
     try {
       const upload = await this.#bucket.create(key, content, headers, signal);
       await upload.finish({ bytes, offset: 0, crc32c: checksum });

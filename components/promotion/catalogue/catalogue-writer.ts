@@ -8,17 +8,16 @@ import { KeyedLock } from "../run/keyed-lock.ts";
 import { attachmentMemory } from "../run/limits.ts";
 import type { Progress, StorageSettings } from "../run/request.ts";
 import { Storages } from "../run/storages.ts";
-import { unpurged } from "../run/unpurged.ts";
-import { BucketAbsent } from "../storage/bucket.ts";
 import { openStorage, type Storage } from "../storage/storage.ts";
 import { type CachedEntry, noCachedEntry, readCachedEntry } from "./cached-entry.ts";
 import { CatalogueMirror } from "./catalogue-mirror.ts";
 import { checkEntry } from "./check-entry.ts";
 import { describeEntry } from "./describe-entry.ts";
+import { fromFirst } from "./from-first.ts";
 import { newestFirst } from "./newest-first.ts";
 import type { EntryOutcome, EntryRequest, UnlistRequest } from "./request.ts";
 import { SharedDocuments } from "./shared-documents.ts";
-import { type UnlistedEntry, unlistLines } from "./unlist-lines.ts";
+import { unlistLines } from "./unlist-lines.ts";
 import { writeEntry } from "./write-entry.ts";
 
 /** Writes the catalogue, project by project, over one set of connections. */
@@ -80,7 +79,7 @@ export function catalogueWriter(signal: AbortSignal, options: TransportOptions =
           // What could not be described is missing in every mirror.
           incomplete: described.failures.length > 0 ? mirrors.map(({ name }) => name) : written.incomplete,
           failures: [...described.failures, ...written.failures],
-          ...unpurged(await dependencies.storage(request.storage).purge(signal)),
+          unpurged: await dependencies.storage(request.storage).purge(signal),
           summary: `catalogue: ${count}, ${mirrors.length} mirror${mirrors.length === 1 ? "" : "s"}`,
         };
       }),
@@ -89,13 +88,14 @@ export function catalogueWriter(signal: AbortSignal, options: TransportOptions =
         const mirrors = dependencies.mirrors(request);
         const { documents } = await findCachedEntry(request.project, mirrors, signal);
         const written = await write(emptyEntry(request.project), documents, mirrors, request);
-        const failed = unpurged(await dependencies.storage(request.storage).purge(signal));
-        return { ...written, ...failed, document: "", summary: `catalogue: removed from ${mirrors.length} mirrors` };
+        const unpurged = await dependencies.storage(request.storage).purge(signal);
+        return { ...written, unpurged, document: "", summary: `catalogue: removed from ${mirrors.length} mirrors` };
       }),
     unlist: (request) =>
       entries.with(request.project, async () => {
         const mirrors = dependencies.mirrors(request);
-        const unlisted = await unlistInFirst(request, mirrors, signal);
+        // In the newest mirror that has the whole entry.
+        const unlisted = await fromFirst(await newestFirst(mirrors), (mirror) => unlistLines(mirror, request));
         if (!unlisted?.changed) return [];
         return (await write(unlisted.entry, unlisted.old, mirrors, request)).failures;
       }),
@@ -165,24 +165,4 @@ async function findCachedEntry(
     }
   }
   return noCachedEntry;
-}
-
-/** Unlists in the newest mirror that has the whole entry. Throws if no mirror has it and one could not be read. */
-async function unlistInFirst(
-  request: UnlistRequest,
-  mirrors: readonly CatalogueMirror[],
-  signal: AbortSignal,
-): Promise<UnlistedEntry | undefined> {
-  let failure: unknown;
-  for (const mirror of await newestFirst(mirrors)) {
-    try {
-      const found = await unlistLines(mirror, request);
-      if (found !== undefined) return found;
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!(error instanceof BucketAbsent)) failure ??= error;
-    }
-  }
-  if (failure !== undefined) throw failure;
-  return undefined;
 }

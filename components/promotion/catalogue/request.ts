@@ -1,4 +1,4 @@
-import type { FileMirror, StorageSettings, TrustSettings } from "../run/request.ts";
+import type { FailedPurge, FileMirror, StorageSettings, TrustSettings } from "../run/request.ts";
 import type { SigningSettings } from "../trust/signing-settings.ts";
 
 /** What the catalogue should list for one project: plain data, which survives JSON. */
@@ -57,10 +57,8 @@ export interface EntryOutcome {
   readonly incomplete: readonly string[];
   /** One line each. */
   readonly failures: readonly string[];
-  /** CDNs that may still serve what was there before, one line each. */
-  readonly warnings?: readonly string[];
-  /** Addresses of those CDNs. */
-  readonly unpurged?: readonly string[];
+  /** CDNs that may still serve what was there before. Absent: none. */
+  readonly unpurged?: readonly FailedPurge[];
   /** One line: what was described and written. */
   readonly summary: string;
 }

@@ -66,7 +66,7 @@ export class SharedDocuments {
   readonly #promoted = new Map<string, RecentPromotion>();
   #presence: PresenceIndex = emptyPresence;
   /** What was listed when the index got its revision. */
-  #content = "";
+  #counted: unknown[] = [];
   #loaded: Promise<void> | undefined;
   #waiting: { readonly change: EntryChange; readonly done: (result: Promise<Failures>) => void }[] = [];
   #writing = false;
@@ -120,12 +120,13 @@ export class SharedDocuments {
     const recent = withPromotions(this.#recent, [...this.#promoted.values()]);
     const history = historyIn(recent, changes.find(({ host }) => host !== undefined)?.host);
     for (const kind of kinds) await this.#lines[kind].mend((part) => isLacking(part, mirrors));
-    this.#countChange();
+    const parts = this.#parts();
+    const lines = this.#linesNow();
+    this.#countChange(lines);
     const index = this.#index;
     const indexBytes = Buffer.from(writeDocument(index));
     const presence = Buffer.from(writeDocument(this.#presence));
-    const parts = this.#parts();
-    const listing = Buffer.from(writeDocument({ schemaVersion, ...parts } satisfies ListingDocument));
+    const listing = Buffer.from(lines);
     const packed = this.#packed();
     const failures = new Map<string, unknown>();
     await Promise.all(
@@ -172,15 +173,20 @@ export class SharedDocuments {
   }
 
   /** Counts a change of what the catalogue lists, so that a mirror that misses it is known to be older. */
-  #countChange(): void {
-    const content = this.#contentNow();
-    if (content === this.#content) return;
-    this.#content = content;
+  #countChange(lines: string): void {
+    const content = this.#contentNow(lines);
+    if (content.every((one, at) => one === this.#counted[at])) return;
+    this.#counted = content;
     this.#index = { schemaVersion, revision: (this.#index.revision ?? 0) + 1, projects: this.#index.projects };
   }
 
-  #contentNow(): string {
-    return writeDocument([this.#index.projects, this.#parts(), this.#presence]);
+  /** Values that are others after a change. @param lines the document of their parts. */
+  #contentNow(lines: string): unknown[] {
+    return [this.#index.projects, this.#presence, lines];
+  }
+
+  #linesNow(): string {
+    return writeDocument({ schemaVersion, ...this.#parts() } satisfies ListingDocument);
   }
 
   /** A mirror that could not be read when the run began may have what the others miss. @throws if it has. */
@@ -244,7 +250,7 @@ export class SharedDocuments {
     else
       for (const kind of kinds)
         for (const [project, lines] of undivided?.[kind] ?? []) await this.#replace(kind, project, lines);
-    this.#content = this.#contentNow();
+    this.#counted = this.#contentNow(this.#linesNow());
   }
 
   /** Makes the lines of all projects anew. Those of which no mirror has the whole entry have none until they are written again. */

@@ -1,7 +1,5 @@
-import { type FailureKind, failureKind, mostHopeful } from "../http/failure-kind.ts";
 import { CircuitBreaker } from "../run/circuit-breaker.ts";
-import { failureLine } from "../run/failures.ts";
-import { inventoryOf, unreadable } from "../run/inventory.ts";
+import { InventoryFailures, inventoryOf } from "../run/inventory.ts";
 import { sumOf } from "../run/mirror-run.ts";
 import type { Context, FileMirror, FilesRequest, Inventory } from "../run/request.ts";
 import type { Stored } from "../storage/bucket.ts";
@@ -28,8 +26,7 @@ export async function takeFilesInventory(request: FilesRequest, context: Context
   const { project, mirrors } = request;
   const wanted = parseFileLines(request.files);
   const positions = new Map([...wanted.keys()].map((path, index) => [path, index]));
-  const failures = new Map<string, string[]>();
-  const kinds: FailureKind[] = [];
+  const failures = new InventoryFailures(project);
   const found = new Map<string, { readonly lines: readonly string[]; readonly listing: Listing }>();
   const progress = mirrors.map(({ name }) => ({ name, done: 0, total: 0, failed: 0, bytes: 0 }));
   const first = mirrors.findIndex(({ kind }) => kind === "gcs");
@@ -45,18 +42,14 @@ export async function takeFilesInventory(request: FilesRequest, context: Context
         progress[index] = { name, done, total, failed: 0, bytes: 0 };
         context.report(sumOf(progress));
       }, asked);
-      const lines = unprintable.map((path) => {
-        const what = `has a file whose name is not one line of text, "${printable(path, 100)}": remove it by hand`;
-        return failureLine({ project, mirrors: [name] }, what);
-      });
-      failures.set(name, lines);
+      const oddName = (path: string) =>
+        `has a file whose name is not one line of text, "${printable(path, 100)}": remove it by hand`;
+      failures.hasBroken(name, unprintable.map(oddName));
       const missing = [...wanted].filter(([path]) => !listing.has(path));
       found.set(name, { lines: [...missing.map(marked("+")), ...extra.map(marked("-"))], listing });
-      if (lines.length > 0) kinds.push("permanent");
     } catch (error) {
       context.signal.throwIfAborted();
-      failures.set(name, [unreadable(project, name, error)]);
-      kinds.push(failureKind(error));
+      failures.cannotRead(name, error);
     }
     return listing.sums;
   };
@@ -78,11 +71,7 @@ export async function takeFilesInventory(request: FilesRequest, context: Context
     [...found].map(([name, { lines }]) => [name, joinLines([...lines, ...(unproven.get(name) ?? [])])]),
   );
   const lines = [...wanted].map(([path, sha256]) => fileLine(path, sha256));
-  const kind = mostHopeful(kinds);
-  return {
-    ...inventoryOf(mirrors, lines, differences, failures, (line) => [line]),
-    ...(kind && { failureKind: kind }),
-  };
+  return inventoryOf(mirrors, lines, differences, failures, (line) => [line]);
 }
 
 /** By mirror, the lines of the files that are there without the proof that other mirrors have. Where they have different ones, none counts. */

@@ -1,6 +1,5 @@
 import { imageName, layersFolder } from "../../../redirector/object-paths.ts";
 import { causeOf } from "../http/errors.ts";
-import { type FailureKind, failureKind, mostHopeful } from "../http/failure-kind.ts";
 import type { Digest } from "../oci/digest.ts";
 import { isIndexType } from "../oci/manifest.ts";
 import { headManifest } from "../oci/manifests.ts";
@@ -8,7 +7,7 @@ import { fallbackTag } from "../oci/referrers.ts";
 import type { Remote } from "../oci/remote.ts";
 import { repositoryAt } from "../oci/repository.ts";
 import { listTags, type TagList } from "../oci/tags.ts";
-import { inventoryOf, unreadable } from "../run/inventory.ts";
+import { InventoryFailures, inventoryOf } from "../run/inventory.ts";
 import type { Context, ImagesRequest, Inventory, LayerMirror } from "../run/request.ts";
 import { settleAll } from "../run/settle-all.ts";
 import { readStoreAddress } from "../run/store-address.ts";
@@ -48,12 +47,10 @@ export async function takeImagesInventory(
   const incompleteIn = new Map<string, ImagesBuilder>();
   const parts = new Parts();
   const stores = new Map<string, StoreInventory>();
-  const failed = new Map<string, string[]>();
-  const kinds: FailureKind[] = [];
+  const failures = new InventoryFailures(request.project);
   const fail = (name: string, error: unknown) => {
     context.signal.throwIfAborted();
-    failed.set(name, [unreadable(request.project, name, error)]);
-    kinds.push(failureKind(error));
+    failures.cannotRead(name, error);
     return undefined;
   };
   const read = await Promise.all(
@@ -123,7 +120,7 @@ export async function takeImagesInventory(
     const deep = context.deep && [...digests.keys()].filter(context.deep);
     if (recorded) {
       if (deep) await findAlikeStrays(deep, mirrors, { parts, recorded, readOwners }, markIncomplete, fail);
-      const isAll = holdings.size === request.mirrors.length && failed.size === 0;
+      const isAll = holdings.size === request.mirrors.length && failures.areNone;
       if (isAll) recorded.compare(mirrors, markIncomplete);
       notes.push(...recorded.notes);
     }
@@ -139,7 +136,7 @@ export async function takeImagesInventory(
     }
   }
   for (const [name, images] of holdings) {
-    if (failed.has(name)) continue;
+    if (failures.has(name)) continue;
     const present: ImagesBuilder = new Map();
     for (const [image, { digests }] of images) {
       for (const [digest, tags] of digests) {
@@ -177,11 +174,9 @@ export async function takeImagesInventory(
     const [image, digest] = incomplete.split("@") as [string, string];
     return linesOf(image, digest, wanted.get(image)?.get(digest) ?? []);
   };
-  const inventory = inventoryOf(mirrors, splitLines(writeImageLines(wanted)), differences, failed, linesAbout);
-  const kind = mostHopeful(kinds);
+  const inventory = inventoryOf(mirrors, splitLines(writeImageLines(wanted)), differences, failures, linesAbout);
   return {
     ...inventory,
-    ...(kind && { failureKind: kind }),
     ...(notes.length > 0 && { notes: notes.sort() }),
     ...(record && { attached: record.write(wanted) }),
   };

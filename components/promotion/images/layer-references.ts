@@ -3,6 +3,7 @@ import type { Digest } from "../oci/digest.ts";
 import { KeyedLock } from "../run/keyed-lock.ts";
 import type { Bucket } from "../storage/bucket.ts";
 import { createEmpty } from "../storage/small-object.ts";
+import { hexOf } from "../text/oci-grammar.ts";
 
 /** A promoted digest that needs a layer in an S3 mirror. */
 export interface LayerUse {
@@ -105,8 +106,4 @@ const referencePattern = /^([0-9a-f]{64})\/([^/]+)\/(.+)\/([0-9a-f]{64})$/;
 export function referenceKey(layer: Digest, { project, image, digest }: LayerUse): string {
   const name = image.startsWith("/") ? `_${image}` : image;
   return `${referencesPrefix}${hexOf(layer)}/${project}/${name}/${hexOf(digest)}`;
-}
-
-function hexOf(digest: Digest): string {
-  return digest.slice("sha256:".length);
 }

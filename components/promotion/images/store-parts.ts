@@ -1,6 +1,7 @@
 import { LayerTarget } from "../blobs/layer-target.ts";
 import type { Digest } from "../oci/digest.ts";
 import { createEmpty } from "../storage/small-object.ts";
+import { hexOf } from "../text/oci-grammar.ts";
 import type { Store } from "./dependencies.ts";
 import { LayerReferences } from "./layer-references.ts";
 
@@ -39,7 +40,7 @@ export class StoreParts {
   async note(image: string, digest: Digest, { manifests, blobs }: PromotedParts): Promise<void> {
     const use = { project: this.#project, image, digest };
     await Promise.all([
-      ...manifests.map((part) => this.#add(`${this.#folder(image, digest)}${part.slice("sha256:".length)}`)),
+      ...manifests.map((part) => this.#add(`${this.#folder(image, digest)}${hexOf(part)}`)),
       ...blobs.map((blob) => this.references.add(blob, use)),
     ]);
   }
@@ -52,7 +53,7 @@ export class StoreParts {
     const use = { project: this.#project, image, digest };
     const folder = this.#folder(image, digest);
     const records = await Array.fromAsync(this.#store.bucket.list(folder, this.#signal));
-    const found = new Set(known?.manifests.map((part) => `${folder}${part.slice("sha256:".length)}`));
+    const found = new Set(known?.manifests.map((part) => `${folder}${hexOf(part)}`));
     const isAll = known !== undefined && records.every(({ key }) => found.has(key));
     const dropped = isAll ? known.blobs : await this.references.layersOf(use);
     await Promise.all([...new Set(dropped)].map((blob) => this.references.drop(blob, use)));
@@ -93,5 +94,5 @@ const recordPattern = /^(.+)\/([0-9a-f]{64})\/([0-9a-f]{64})$/;
 /** An image's name from the root starts with `/`, and not every store keeps two slashes apart from one: `_/` in the key. */
 function partsFolder(project: string, image: string, digest: Digest): string {
   const name = image.startsWith("/") ? `_${image}` : image;
-  return `${partsPrefix}${project}/${name}/${digest.slice("sha256:".length)}/`;
+  return `${partsPrefix}${project}/${name}/${hexOf(digest)}/`;
 }

@@ -107,7 +107,7 @@ export function catalogueProvider(log: ResourceLog, open = openCatalogue): Resou
 
     async delete({ urn, oldInputs }) {
       const outcome = await (await opened()).withdraw(requestOf(oldInputs, nothing));
-      for (const warning of outcome.warnings ?? []) await log.lasting(urn, "warning", warning);
+      for (const { line } of outcome.unpurged ?? []) await log.lasting(urn, "warning", line);
       keepFailedPurges(String(oldInputs["project"]), outcome, process.env);
       if (outcome.failures.length > 0) throw new Error(outcome.failures.join("\n"));
       await log.lasting(urn, "info", outcome.summary);
@@ -146,7 +146,7 @@ export function catalogueProvider(log: ResourceLog, open = openCatalogue): Resou
       throw new Error("the promoted lines differ from those that were checked: run `pulumi up` again");
     const outcome = await (await opened()).publish(requestOf(inputs, lines), anew, report);
     const outputs = outputsOf(outcome);
-    for (const warning of outcome.warnings ?? []) await log.lasting(urn, "warning", warning);
+    for (const { line } of outcome.unpurged ?? []) await log.lasting(urn, "warning", line);
     keepFailedPurges(String(inputs["project"]), outcome, process.env);
     if (outcome.failures.length > 0) {
       const reasons = [...outcome.failures, `${outcome.summary}; the next \`pulumi up\` resumes`];

@@ -157,7 +157,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const outcome = await explained(request, () =>
         remove({ ...previous, request }, context(urn, "removing:", beforeRemoval)),
       );
-      for (const warning of outcome.warnings ?? []) await log.lasting(urn, "warning", warning);
+      for (const { line } of outcome.unpurged ?? []) await log.lasting(urn, "warning", line);
       keepFailedPurges(request.project, outcome, process.env);
       const left = await beforeRemoval(); // again, for the steps that failed before
       const failures = [...outcome.failures, ...left];
@@ -195,7 +195,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     const ended = await explained(asked, () =>
       promote(request, previous, context(urn, "promoting:", beforeRemoval, recorder)),
     );
-    for (const warning of ended.warnings ?? []) await log.lasting(urn, "warning", warning);
+    for (const { line } of ended.unpurged ?? []) await log.lasting(urn, "warning", line);
     keepFailedPurges(request.project, ended, process.env);
     const record = recorder.ended(request.project, kind.text, ended, Object.keys(left));
     keepRecord(record, process.env);

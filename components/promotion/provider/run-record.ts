@@ -144,7 +144,7 @@ export function keepFailedPurges(
   environment: NodeJS.ProcessEnv,
 ): void {
   const time = new Date().toISOString();
-  const lines = unpurged.map((cdn) =>
+  const lines = [...new Set(unpurged.map(({ cdn }) => cdn))].map((cdn) =>
     JSON.stringify({ time, event: "purge-failed", project, cdn, message: `${project}: ${cdn} could not be purged` }),
   );
   if (lines.length > 0) appendLines(lines, environment);

@@ -27,7 +27,6 @@ import {
   withDeparture,
   withUnplaced,
 } from "./unplaced-mirrors.ts";
-import { unpurged } from "./unpurged.ts";
 
 /** What is promoted: images, or files. */
 export interface ContentKind<Request, Plan extends { readonly errors: readonly string[] }, Run extends PromotionRun>
@@ -118,11 +117,11 @@ export function promotionOf<
       if (awaitGrants) await waits.untilTheyHold(kind.newMirrors(run, previous), awaitGrants, signal);
       await carryOut(kind.phases(run), context);
     });
-    let failed: readonly FailedPurge[] = [];
+    let unpurged: readonly FailedPurge[] = [];
     await untilAborted(context.signal, async () => {
-      failed = await kind.purge(request, context.signal);
+      unpurged = await kind.purge(request, context.signal);
     });
-    return { ...run.outcome(), ...unpurged(failed) };
+    return { ...run.outcome(), ...(unpurged.length > 0 && { unpurged }) };
   };
   // Each run has a fair share of the process's limits.
   const promote: PromoteRun<Request> = (...args) => inShare({}, () => promoteNow(...args));

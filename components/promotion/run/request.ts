@@ -234,10 +234,8 @@ export interface Outcome {
   readonly summary: string;
   /** Of images: what is attached to each digest, one line each (images/attachment-record.ts). The next run needs it to know what is lost or stray. */
   readonly attached?: string;
-  /** What did not succeed beside the mirrors, one line each: a CDN that still keeps what was replaced. Absent: nothing. */
-  readonly warnings?: readonly string[];
-  /** Addresses of those CDNs. Absent: none. */
-  readonly unpurged?: readonly string[];
+  /** What did not succeed beside the mirrors: CDNs that still keep what was replaced. Absent: none. */
+  readonly unpurged?: readonly FailedPurge[];
   /** Of images: the digests that it brought to some mirror, or brought attachments of. */
   readonly copied?: ReadonlySet<string>;
 }

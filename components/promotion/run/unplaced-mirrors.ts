@@ -134,8 +134,8 @@ export async function withUnplaced<Request extends PlacedRequest>(
 
 /** The outcome of a run, and of the departure that followed it. */
 export function withDeparture(outcome: Outcome, left: Outcome): Outcome {
-  const unpurged = [...new Set([...(outcome.unpurged ?? []), ...(left.unpurged ?? [])])];
-  const warnings = [...new Set([...(outcome.warnings ?? []), ...(left.warnings ?? [])])];
+  const all = [...(outcome.unpurged ?? []), ...(left.unpurged ?? [])];
+  const unpurged = [...new Map(all.map((purge) => [purge.line, purge])).values()];
   const failureKind = mostHopeful([outcome.failureKind, left.failureKind]);
   return {
     ...outcome,
@@ -143,7 +143,6 @@ export function withDeparture(outcome: Outcome, left: Outcome): Outcome {
     failures: [...outcome.failures, ...left.failures],
     summary: `${outcome.summary}; where it is not placed: ${left.summary}`,
     ...(failureKind && { failureKind }),
-    ...(warnings.length > 0 && { warnings }),
     ...(unpurged.length > 0 && { unpurged }),
   };
 }

@@ -17,6 +17,11 @@ export const namePattern = new RegExp(`^${nameSource}$`);
 export const tagPattern = new RegExp(`^${tagSource}$`);
 export const digestPattern = new RegExp(`^${digestSource}$`);
 
+/** The hex digits of a digest. */
+export function hexOf(digest: string): string {
+  return digest.slice("sha256:".length);
+}
+
 /** The tags that are no names of a project's but belong to a digest, whatever follows its hex digits: what registries and clients attach. */
 export const attachedTagPattern = /^sha256-[0-9a-f]{64}(?:\.|$)/;
 

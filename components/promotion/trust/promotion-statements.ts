@@ -1,3 +1,4 @@
+import { hexOf } from "../text/oci-grammar.ts";
 import type { Verdict } from "./policy.ts";
 
 /** What was promoted, and how. */
@@ -111,10 +112,6 @@ function statement({ digests, resourceUri }: PromotedContent, predicateType: str
     predicateType,
     predicate,
   };
-}
-
-function hexOf(digest: string): string {
-  return digest.replace(/^sha256:/, "");
 }
 
 /** RFC 3339, in seconds. */

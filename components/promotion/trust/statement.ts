@@ -1,3 +1,4 @@
+import { hexOf } from "../text/oci-grammar.ts";
 import { RefusedError } from "./refused.ts";
 
 /** An in-toto statement (in-toto/attestation, spec/v1): what is said about which content. */
@@ -18,7 +19,7 @@ export function readStatement(payloadType: string, payload: Buffer, digest: stri
   if (!types.has(String(statement["_type"]))) throw new RefusedError("it signs JSON that is no in-toto statement");
   const subjects = Array.isArray(statement["subject"]) ? (statement["subject"] as unknown[]).map(objectOf) : [];
   const about = subjects.map((subject) => objectOf(subject["digest"])["sha256"]);
-  if (!about.includes(digest.slice("sha256:".length))) {
+  if (!about.includes(hexOf(digest))) {
     const what = about.find((hex) => typeof hex === "string");
     throw new RefusedError(
       `it is about ${what === undefined ? "nothing with a sha256 digest" : `sha256:${String(what)}`}`,

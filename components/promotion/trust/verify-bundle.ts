@@ -1,6 +1,7 @@
 import { createHash, createPublicKey, type KeyObject, verify as verifyRaw } from "node:crypto";
 import { type Bundle, bundleFromJSON, isBundleWithDsseEnvelope, isBundleWithPublicKey } from "@sigstore/bundle";
 import { toSignedEntity, Verifier } from "@sigstore/verify";
+import { hexOf } from "../text/oci-grammar.ts";
 import { RefusedError, refusedBecause } from "./refused.ts";
 import type { Roots } from "./roots.ts";
 import { certificateSigner, type Signer } from "./signer.ts";
@@ -139,8 +140,7 @@ function overDigest(
     compareSignature: signature.compareSignature.bind(signature),
     compareDigest: signature.compareDigest.bind(signature),
     compareSignedDigest: signature.compareSignedDigest.bind(signature),
-    verifySignature: (key) =>
-      verifyDigest(Buffer.from(signed.digest.slice("sha256:".length), "hex"), key, signature.signature),
+    verifySignature: (key) => verifyDigest(Buffer.from(hexOf(signed.digest), "hex"), key, signature.signature),
   };
 }
 

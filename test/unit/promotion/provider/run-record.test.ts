@@ -78,7 +78,8 @@ it("each CDN that could not be purged is a line, from which its metric takes the
   afterTest(() => rm(folder, { recursive: true }));
   const file = join(folder, "records");
   keepFailedPurges("p", {}, { ARTIFACTS_RECORDS: file });
-  keepFailedPurges("p", { unpurged: ["https://a.example", "https://b.example"] }, { ARTIFACTS_RECORDS: file });
+  const unpurged = ["https://a.example", "https://b.example"].map((cdn) => ({ cdn, line: `${cdn} keeps it` }));
+  keepFailedPurges("p", { unpurged }, { ARTIFACTS_RECORDS: file });
   const lines = (await readFile(file, "utf8")).trim().split("\n");
   const found = lines.map((line) => JSON.parse(line) as Record<string, string>);
   assert.deepEqual(
@@ -109,6 +110,10 @@ it("is appended to the file that is named, and a file that cannot be written fai
     ["promotion", "promotion-mirror", "promotion", "promotion-mirror"],
   );
   keepRecord(record, { ARTIFACTS_RECORDS: join(folder, "no/such/folder") });
-  keepFailedPurges("p", { unpurged: ["https://cdn"] }, { ARTIFACTS_RECORDS: join(folder, "no/such/folder") });
+  keepFailedPurges(
+    "p",
+    { unpurged: [{ cdn: "https://cdn", line: "it keeps it" }] },
+    { ARTIFACTS_RECORDS: join(folder, "no/such/folder") },
+  );
   keepRecord(record, {});
 });

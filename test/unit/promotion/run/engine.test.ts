@@ -99,8 +99,8 @@ it("a CDN that cannot be purged is a warning, and no failure", async () => {
   const outcome = await run({ add: ["a"], remove: [] }).finally(() => {
     cdn.failing = 0;
   });
-  assert.deepEqual([outcome.warnings, outcome.unpurged, outcome.failures], [["the CDN keeps it"], ["https://cdn"], []]);
-  assert.equal((await run({ add: ["a"], remove: [] })).warnings, undefined);
+  assert.deepEqual([outcome.unpurged, outcome.failures], [[{ cdn: "https://cdn", line: "the CDN keeps it" }], []]);
+  assert.equal((await run({ add: ["a"], remove: [] })).unpurged, undefined);
 });
 
 it("a project leaves mirrors after the others have all, also by a fill; a CDN there that cannot be purged is said", async () => {
@@ -116,7 +116,7 @@ it("a project leaves mirrors after the others have all, also by a fill; a CDN th
   const left = await promotion.promote(request, previous, context).finally(() => {
     cdn.failing = 0;
   });
-  assert.deepEqual([left.incomplete, left.warnings, left.unpurged], [{}, ["the CDN keeps it"], ["https://cdn"]]);
+  assert.deepEqual([left.incomplete, left.unpurged], [{}, [{ cdn: "https://cdn", line: "the CDN keeps it" }]]);
   assert.deepEqual(said, ["add a", "add a", "remove a"]);
 });
 
