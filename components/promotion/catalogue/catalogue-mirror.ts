@@ -5,23 +5,32 @@ import { type CatalogueIndex, type ListingDocument, readDocument, schemaVersion 
 import { indexKey, isLasting, listingKey } from "../../catalogue/layout.ts";
 import { readAll } from "../blobs/fan-out.ts";
 import { type Bucket, BucketAbsent, type ObjectHeaders } from "../storage/bucket.ts";
+import { ReadOnce } from "./read-once.ts";
 
 /** A newer version of this program wrote the catalogue. */
 export class NewerCatalogue extends Error {}
 
-/** The catalogue in one file mirror. Lists the mirror once and then tracks its own writes and removals. */
+/**
+ * The catalogue in one file mirror. Lists the mirror once and then tracks its own writes and removals. A mirror that could not be read is not asked again for
+ * a while, so that not each project waits for its retries.
+ */
 export class CatalogueMirror {
   readonly name: string;
   readonly #bucket: Bucket;
   readonly #signal: AbortSignal;
-  #objects: Promise<Map<string, string | undefined>> | undefined;
-  #index: Promise<CatalogueIndex | undefined> | undefined;
-  #listing: Promise<ListingDocument | undefined> | undefined;
+  /** Every object of the catalogue, with the SHA-256 of its content where the store lists it. */
+  readonly #objects: ReadOnce<Map<string, string | undefined>>;
+  readonly #index: ReadOnce<CatalogueIndex | undefined>;
+  readonly #listing: ReadOnce<ListingDocument | undefined>;
 
-  constructor(name: string, bucket: Bucket, signal: AbortSignal) {
+  /** @param now milliseconds of a clock: for its tests. */
+  constructor(name: string, bucket: Bucket, signal: AbortSignal, now?: () => number) {
     this.name = name;
     this.#bucket = bucket;
     this.#signal = signal;
+    this.#objects = new ReadOnce(() => this.#readList(), now);
+    this.#index = new ReadOnce(() => this.#readIndex(), now);
+    this.#listing = new ReadOnce(() => this.#readListing(), now);
   }
 
   /** The bucket's URL, for messages. */
@@ -38,7 +47,7 @@ export class CatalogueMirror {
 
   /** Whether an object exists. Throws if the mirror cannot be listed. */
   async has(key: string): Promise<boolean> {
-    return (await this.#list()).has(key);
+    return (await this.#objects.get()).has(key);
   }
 
   /**
@@ -47,11 +56,7 @@ export class CatalogueMirror {
    * @throws {@link NewerCatalogue}, or if it cannot be read.
    */
   index(): Promise<CatalogueIndex | undefined> {
-    this.#index ??= this.#readIndex().catch((error: unknown) => {
-      this.#index = undefined;
-      throw error;
-    });
-    return this.#index;
+    return this.#index.get();
   }
 
   async #readIndex(): Promise<CatalogueIndex | undefined> {
@@ -70,23 +75,26 @@ export class CatalogueMirror {
   /** Writes the index unless the mirror already has it. */
   async writeIndex(index: CatalogueIndex, bytes: Uint8Array): Promise<void> {
     await this.write(indexKey, bytes);
-    this.#index = Promise.resolve(index);
+    this.#index.set(index);
   }
 
   /** The names of the parts of all lines in this mirror. Read once, as the index is. */
   listing(): Promise<ListingDocument | undefined> {
-    this.#listing ??= this.read(listingKey).then((bytes) => readDocument("listing", String(bytes ?? "")));
-    return this.#listing;
+    return this.#listing.get();
+  }
+
+  async #readListing(): Promise<ListingDocument | undefined> {
+    return readDocument("listing", String((await this.read(listingKey)) ?? ""));
   }
 
   /** Keys of the objects in a folder. Throws if the mirror cannot be listed. */
   async keys(folder: string): Promise<string[]> {
-    return [...(await this.#list()).keys()].filter((key) => key.startsWith(folder));
+    return [...(await this.#objects.get()).keys()].filter((key) => key.startsWith(folder));
   }
 
   /** Whether an object exists with this content. Throws if the mirror cannot be listed. */
   async holds(key: string, sha256: string): Promise<boolean> {
-    const objects = await this.#list();
+    const objects = await this.#objects.get();
     if (!objects.has(key)) return false;
     // Not every store lists digests.
     const proven = objects.get(key) ?? (await this.#bucket.stat(key, this.#signal))?.sha256;
@@ -99,20 +107,20 @@ export class CatalogueMirror {
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     if (isLasting(key) ? await this.has(key) : await this.holds(key, sha256)) return;
     await this.#bucket.replace(key, bytes, headersOf(key), this.#signal);
-    (await this.#list()).set(key, sha256);
-    if (key === indexKey) this.#index = undefined;
-    if (key === listingKey) this.#listing = undefined;
+    (await this.#objects.get()).set(key, sha256);
+    if (key === indexKey) this.#index.forget();
+    if (key === listingKey) this.#listing.forget();
   }
 
   /** An object is damaged: it counts as absent, so that the next write replaces it. */
   async discard(key: string): Promise<void> {
-    (await this.#list()).delete(key);
+    (await this.#objects.get()).delete(key);
   }
 
   /** Removes an object if it exists. A bucket that does not exist holds nothing. */
   async remove(key: string): Promise<void> {
     try {
-      const objects = await this.#list();
+      const objects = await this.#objects.get();
       if (!objects.has(key)) return;
       const object = await this.#bucket.stat(key, this.#signal);
       if (object !== undefined) await this.#bucket.remove(object, this.#signal);
@@ -120,15 +128,6 @@ export class CatalogueMirror {
     } catch (error) {
       if (!(error instanceof BucketAbsent)) throw error;
     }
-  }
-
-  /** Every object of the catalogue, with the SHA-256 of its content where the store lists it. */
-  #list(): Promise<Map<string, string | undefined>> {
-    this.#objects ??= this.#readList().catch((error: unknown) => {
-      this.#objects = undefined;
-      throw error;
-    });
-    return this.#objects;
   }
 
   async #readList(): Promise<Map<string, string | undefined>> {
