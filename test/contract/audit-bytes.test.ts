@@ -113,6 +113,23 @@ describe("every byte of a mirror", () => {
     assert.deepEqual(found(await read("images-us-central1")), []);
   });
 
+  it("more nested indexes than an image may have are not read, and said in one line", async () => {
+    const pusher = new Pusher(registry.host, "p/images/tool/app");
+    let nested = image;
+    for (let depth = 0; depth < 5; depth++) {
+      const { mediaType, digest, size } = nested;
+      const index = { schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json" };
+      nested = await pusher.manifest({ ...index, manifests: [{ mediaType, digest, size }] });
+    }
+    const line = `app@${nested.digest}`;
+    const order = { ...production, images: [{ ...production.images[0]!, images: `app:v2 ${nested.digest}\n` }] };
+    const mirror = "images-us-central1";
+    const told = await readBack(mirrorOrderOf(order, mirror, new Set()), whole, signal, undefined, nobody);
+    assert.deepEqual(found(told), []);
+    const why = `${nested.digest}: indexes are nested more than 4 deep`;
+    assert.deepEqual(told.unreadable, [`project tool, mirror ${mirror}: ${line}: ${why}`]);
+  });
+
   it("an object with other bytes, one that is lost, and a layer in a bucket of layers", async () => {
     const [changed = "", lost = ""] = paths;
     const before = await stores.served("files", `binaries/tool/${changed}`);

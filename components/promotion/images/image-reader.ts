@@ -13,10 +13,12 @@ import type { ContentFault, ReadingBack } from "../run/content-fault.ts";
 import type { ImageMirror, ImagesRequest, LayerMirror } from "../run/request.ts";
 import { readStoreAddress } from "../run/store-address.ts";
 import type { Bucket } from "../storage/bucket.ts";
+import { hexOf } from "../text/oci-grammar.ts";
 import { findAttachments } from "./attachments.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { mirrorRemote } from "./mirror-remote.ts";
 import { readRemains } from "./tree.ts";
+import { TreeLimits } from "./tree-limits.ts";
 
 type Faults = readonly ContentFault[];
 
@@ -36,10 +38,11 @@ export class ImageReader {
   async image(request: ImagesRequest, mirror: ImageMirror, image: string, digest: Digest): Promise<Faults> {
     const at = this.#remote(request, mirror, image);
     const manifests = new Map<Digest, Manifest>();
-    const faults = await this.#manifests(at, [digest], manifests);
+    const faults = await this.#manifests(at, digest, manifests);
     if (manifests.size > 0) {
       const attached = await findAttachments(at, [...manifests.keys()], await this.#tagsOf(at));
-      faults.push(...(await this.#manifests(at, [...new Set(attached.map((one) => one.digest))], manifests)));
+      const roots = [...new Set(attached.map((one) => one.digest))];
+      faults.push(...(await Promise.all(roots.map((root) => this.#manifests(at, root, manifests)))).flat());
     }
     const blobs = new Map<Digest, Descriptor>();
     for (const each of manifests.values())
@@ -87,10 +90,12 @@ export class ImageReader {
     return known;
   }
 
-  /** Reads manifests and those that they list. @param into receives them. */
-  async #manifests(at: Remote, digests: readonly Digest[], into: Map<Digest, Manifest>): Promise<ContentFault[]> {
+  /** Reads a manifest and those that it lists. @param into receives them. @throws WrongContentError if they are more than an image may have. */
+  async #manifests(at: Remote, root: Digest, into: Map<Digest, Manifest>): Promise<ContentFault[]> {
     const faults: ContentFault[] = [];
-    for (let level = digests; level.length > 0; ) {
+    const limits = new TreeLimits(root);
+    for (let [level, depth] = [[root], 0]; level.length > 0; depth++) {
+      limits.admit(level.length, depth);
       const read = await Promise.all(
         level.map(async (digest) => {
           try {
@@ -125,7 +130,7 @@ export class ImageReader {
 
   /** In a bucket, all images share the blobs. */
   #object(bucket: Bucket, blob: Digest): Promise<Faults> {
-    const read = () => readObjectBack(bucket, layerKey(blob), blob.slice("sha256:".length), this.#reading);
+    const read = () => readObjectBack(bucket, layerKey(blob), hexOf(blob), this.#reading);
     return this.#once(`/${blob}`, read);
   }
 

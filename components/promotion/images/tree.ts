@@ -2,10 +2,10 @@ import { causeOf } from "../http/errors.ts";
 import type { FailureKind } from "../http/failure-kind.ts";
 import type { Blob } from "../oci/blobs.ts";
 import type { Digest } from "../oci/digest.ts";
-import { WrongContentError } from "../oci/errors.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import { getManifest } from "../oci/manifests.ts";
 import type { Remote } from "../oci/remote.ts";
+import { TreeLimits } from "./tree-limits.ts";
 
 /** A manifest with everything below it. */
 export interface ImageTree {
@@ -15,11 +15,6 @@ export interface ImageTree {
   /** Config and layers of all manifests, each once. */
   readonly blobs: readonly Blob[];
 }
-
-/** Levels of indexes in indexes: more is an attack or a mistake. */
-const deepest = 4;
-/** An index of 1,000 platforms is a mistake too. */
-const mostManifests = 1_000;
 
 /** No source has a digest, as far as they can be read. */
 export class AbsentError extends Error {
@@ -82,10 +77,9 @@ async function read(
 ): Promise<Omit<ImageTree, "root">> {
   const manifests = new Map<Digest, Manifest>();
   const blobs = new Map<Digest, Blob>();
-  let count = 0;
+  const limits = new TreeLimits(digest);
   const visit = async (current: Digest, depth: number, parent?: Digest): Promise<void> => {
-    if (depth > deepest) throw new WrongContentError(`${digest}: indexes are nested more than ${deepest} deep`);
-    if (++count > mostManifests) throw new WrongContentError(`${digest} lists more than ${mostManifests} manifests`);
+    limits.admit(1, depth);
     let manifest: Manifest;
     try {
       manifest = await readFromAny(sources, current, parent);
