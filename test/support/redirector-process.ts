@@ -37,10 +37,17 @@ export interface RedirectorStart {
   readonly executable?: string;
   /** File with the table of cloud ranges. */
   readonly ranges?: string;
+  /** A script that runs in it before it starts. */
+  readonly preload?: string;
 }
 
 /** Starts a redirector on a free port and waits until it answers. Throws with its output if it ends before. */
-export async function startRedirector({ config, executable, ranges }: RedirectorStart): Promise<RunningRedirector> {
+export async function startRedirector({
+  config,
+  executable,
+  ranges,
+  preload,
+}: RedirectorStart): Promise<RunningRedirector> {
   const port = await freePort();
   const [command, args] = executable === undefined ? bun() : [executable, []];
   const child = spawn(command, args, {
@@ -49,7 +56,10 @@ export async function startRedirector({ config, executable, ranges }: Redirector
       PORT: String(port),
       [configVariable]: typeof config === "string" ? config : JSON.stringify(config),
       ...(ranges === undefined ? {} : { CLOUD_RANGES: ranges }),
+      ...(preload === undefined ? {} : { BUN_OPTIONS: `--preload=./${path.basename(preload)}` }),
     },
+    // Bun divides its options at every blank, so the path must be one without the folders that the repository is in.
+    ...(preload === undefined ? {} : { cwd: path.dirname(preload) }),
     stdio: ["ignore", "pipe", "pipe"],
   });
   afterFile(() => child.kill("SIGKILL"));
