@@ -388,6 +388,7 @@ it("SIGTERM: completes requests in progress, closes idle connections, accepts no
     config: {
       ...caseConfig((name) => `http://127.0.0.1:${portOf(slow)}/${name}`),
       existence: { timeoutSeconds: 5 },
+      limits: { drainSeconds: 3600 }, // no connection is closed by force
       log: { sample: 1 },
     },
   });
@@ -405,20 +406,20 @@ it("SIGTERM: completes requests in progress, closes idle connections, accepts no
   const [unused, used, busy] = [open(), open(), open()];
   used.socket.write(`GET /readyz ${head}`);
   while (!used.text().includes("ready\n")) await new Promise((resolve) => setTimeout(resolve, 5));
+  // Half a request: an idle connection may be closed before it sends another one.
+  used.socket.write("GET /readyz ");
   busy.socket.write(`GET /v2/a/manifests/1 ${head}`);
   await asked.promise;
 
-  const started = performance.now();
   const code = redirector.stop();
-  while (await accepts(redirector.port)) assert.ok(performance.now() - started < 8000, "it accepts no new connection");
+  while (await accepts(redirector.port)) await new Promise((resolve) => setTimeout(resolve, 5));
   mayAnswer.resolve();
-  used.socket.write(`GET /readyz ${head}`);
+  used.socket.write(head);
   assert.deepEqual(await Promise.all([unused.ended, used.ended, busy.ended]), [true, true, true]);
   assert.match(busy.text(), /^HTTP\/1.1 307 .*\r\nConnection: close\r\n/s);
   assert.match(used.text(), /ready\nHTTP\/1.1 503 .*\r\nConnection: close\r\n.*not ready: shutting down\n$/s);
   assert.equal(unused.text(), "");
   assert.equal(await code, 0);
-  assert.ok(performance.now() - started < 8000);
   assert.match(redirector.output(), /"status":307,.*"message":"ended"/s, "the log is whole");
 });
 
@@ -452,7 +453,7 @@ async function startServer(settings: string): Promise<{ readonly port: number; r
 }
 
 it("serves a client that pipelines without pause; closes one that sends its head too slowly", async () => {
-  const headSeconds = 2;
+  const headSeconds = 4;
   const server = await startServer(`headSeconds: ${headSeconds}`);
   try {
     const request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -470,7 +471,7 @@ it("serves a client that pipelines without pause; closes one that sends its head
     let sent = 0;
     const started = performance.now();
     // Until well after the limit for one head, whatever the server's clock, which ticks once a second, says.
-    while (performance.now() - started < (2 * headSeconds + 2) * 1000) {
+    while (performance.now() - started < (headSeconds + 3) * 1000) {
       pipelining.write(request.slice(10) + request.slice(0, 10));
       if (!trickling.destroyed) trickling.write("a");
       sent++;

@@ -168,7 +168,8 @@ it("judges 20,000 names among 500 projects in time that grows with their number"
       Array.from({ length: 40 }, (__, image) => `i/${image}`),
     ),
   );
-  const started = performance.now();
+  // Processor time: it does not depend on what else runs.
+  const before = process.cpuUsage();
   assert.deepEqual(problemsOf(...owners), []);
-  assert.ok(performance.now() - started < 20_000);
+  assert.ok(process.cpuUsage(before).user < 20_000_000);
 });
