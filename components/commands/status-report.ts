@@ -20,7 +20,21 @@ interface ExportedState {
       /** Of a resource whose last update was not complete: why. */
       readonly initErrors?: readonly string[];
     }[];
+    /** What the engine had begun and has not recorded the end of. */
+    readonly pending_operations?: readonly {
+      /** `creating`, `updating`, `deleting`, `reading` or `importing`. */
+      readonly type?: string;
+      readonly resource?: { readonly urn?: string };
+    }[];
   };
+}
+
+/** An operation of a run that was killed, or is under way. */
+export interface UnfinishedOperation {
+  /** What was done: `creating`, `updating`, `deleting`, `reading` or `importing`. */
+  readonly operation: string;
+  /** Type and name of the resource, as the engine prints them: `promotion:index:PromotedImages tool`. */
+  readonly resource: string;
 }
 
 /** One project in one mirror that is not as it should be. */
@@ -51,6 +65,8 @@ export interface PromotionStatus {
   readonly leftToFill: readonly FilledPart[];
   /** Projects of the manifests that no deployment has promoted yet. */
   readonly undeployed: readonly string[];
+  /** What a run that was killed, or is under way, has begun: the state does not say how it ended. */
+  readonly unfinished: readonly UnfinishedOperation[];
   /** Each promotion's last run that had something to do, the latest first; none of states of earlier versions. */
   readonly runs: readonly RunRecord[];
 }
@@ -118,6 +134,10 @@ export function promotionStatus(text: string, from: string, wanted: readonly str
       filling.map((mirror) => ({ mirror, project, kind })),
     ),
     undeployed: wanted.filter((name) => !deployed.has(name)),
+    unfinished: (state.deployment?.pending_operations ?? []).map(({ type = "changing", resource }) => ({
+      operation: type,
+      resource: (resource?.urn ?? "?").split("::").slice(2).join(" ").replace(/^.*\$/, ""),
+    })),
     runs: promotions.flatMap(({ run }) => run ?? []).sort((one, other) => (one.time < other.time ? 1 : -1)),
   };
 }
@@ -172,12 +192,20 @@ export function fillsOf(
 }
 
 /** Whether everything that was deployed is in place, but for what is being filled as planned. */
-export function isInPlace({ rows, failures }: PromotionStatus, fills: readonly FillStatus[] = []): boolean {
+export function isInPlace({ rows, failures, unfinished }: PromotionStatus, fills: readonly FillStatus[] = []): boolean {
   const ofPlanned = fills.filter(({ planned }) => planned);
   const planned = new PlannedFills(
     ofPlanned.flatMap(({ mirror, promotions }) => promotions.map((one) => `${mirror} ${one}\n`)).join(""),
   );
-  return failures.length === 0 && rows.every((row) => planned.has(row) && row.extra === 0);
+  return failures.length === 0 && unfinished.length === 0 && rows.every((row) => planned.has(row) && row.extra === 0);
+}
+
+/** What a run has begun and not ended, a line; undefined: nothing. */
+export function unfinishedLine({ unfinished }: PromotionStatus): string | undefined {
+  if (unfinished.length === 0) return undefined;
+  const shown = unfinished.slice(0, 5).map(({ operation, resource }) => `${operation} ${escapeUnprintable(resource)}`);
+  const more = unfinished.length > shown.length ? `, and ${unfinished.length - shown.length} more` : "";
+  return `a run is under way, or was killed: it has begun ${countOf(unfinished.length, "operation")} and recorded no end: ${shown.join(", ")}${more}`;
 }
 
 /** Head and rows of a table. @param now for how long it has been so. */
@@ -218,13 +246,19 @@ export function runsTable({ runs }: PromotionStatus): string[][] {
 
 /** What to run next, a line each. @param stack its name. */
 export function nextCommands(status: PromotionStatus, stack: string, fills: readonly FillStatus[] = []): string[] {
-  const { rows, failures, filling, undeployed } = status;
-  const up = stack === "local" ? "npm run pulumi -- up" : `pulumi up --stack ${stack}`;
+  const { rows, failures, filling, undeployed, unfinished } = status;
+  const pulumi = stack === "local" ? "npm run pulumi --" : "pulumi";
+  const up = stack === "local" ? `${pulumi} up` : `${pulumi} up --stack ${stack}`;
   const mirrors = new Set(rows.map(({ mirror }) => mirror));
   const [only] = mirrors;
   const isAll = rows.every(({ mirror }) => filling.includes(mirror));
   const fillOf = (name: string) => fills.find(({ mirror }) => mirror === name);
   return [
+    ...(unfinished.length > 0
+      ? [
+          `if no run is under way, docs/operating.md#a-run-was-killed: ${pulumi} cancel --stack ${stack}, ${pulumi} refresh --stack ${stack} --clear-pending-creates, npm run adopt -- --stack ${stack}`,
+        ]
+      : []),
     ...filling
       .filter((name) => fillOf(name)?.planned !== true)
       .map((name) => {

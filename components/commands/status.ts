@@ -23,6 +23,7 @@ import {
   promotionStatus,
   runsTable,
   statusTable,
+  unfinishedLine,
 } from "./status-report.ts";
 import { textTable } from "./text-table.ts";
 
@@ -30,7 +31,7 @@ import { textTable } from "./text-table.ts";
 export const statusCommand = new Command("status")
   .summary("say what is missing where, since when, why, and what to do")
   .description(
-    "Says for each project and mirror what the last deployment or refresh left missing, since when, the last failure, the next command, and of the ten latest runs how long they took, what they sent and which mirror was last. Reads the stack's state, which takes seconds; audit looks into the mirrors themselves. Where the stack signs the zone (artifacts:dnssec), it asks Cloudflare whether the signatures count, and where the last deployment left mirrors to a fill, Cloud Run for the jobs. Exit code 3: something is missing that no job brings.",
+    "Says for each project and mirror what the last deployment or refresh left missing, since when, the last failure, the next command, and of the ten latest runs how long they took, what they sent and which mirror was last. Reads the stack's state, which takes seconds; audit looks into the mirrors themselves. Where the stack signs the zone (artifacts:dnssec), it asks Cloudflare whether the signatures count, and where the last deployment left mirrors to a fill, Cloud Run for the jobs. Exit code 3: something is missing that no job brings, or a run was killed, or is under way.",
   )
   .option("--stack <name>", "the stack; local is the running rehearsal", "prod")
   .option(
@@ -39,7 +40,7 @@ export const statusCommand = new Command("status")
   )
   .option(
     "--json",
-    "one JSON document: {projects, rows: [{project, kind, mirror, missing, extra, incomplete, since}], failures: [{cause, projects, since}], filling, leftToFill: [{mirror, project, kind}], fills, undeployed, runs: [{time, project, kind, everywhere, seconds, bytes, failures, mirrors: [{mirror, steps, failed, bytes, seconds, lagSeconds}]}], dnssec: {status, ds}}; filling: mirrors that are left to artifacts fill; fills: [{mirror, left, planned, promotions, execution, noJob}] of them; promotions: `project kind` of each that left it; planned: a job fills it, or has since; noJob: why none can; dnssec: where the stack signs the zone",
+    "one JSON document: {projects, rows: [{project, kind, mirror, missing, extra, incomplete, since}], failures: [{cause, projects, since}], filling, leftToFill: [{mirror, project, kind}], fills, undeployed, unfinished: [{operation, resource}], runs: [{time, project, kind, everywhere, seconds, bytes, failures, mirrors: [{mirror, steps, failed, bytes, seconds, lagSeconds}]}], dnssec: {status, ds}}; filling: mirrors that are left to artifacts fill; fills: [{mirror, left, planned, promotions, execution, noJob}] of them; promotions: `project kind` of each that left it; planned: a job fills it, or has since; noJob: why none can; unfinished: what a run that was killed, or is under way, has begun; dnssec: where the stack signs the zone",
   )
   .action(async (values) => {
     const local = await useLocalStack(values.stack);
@@ -60,6 +61,8 @@ export const statusCommand = new Command("status")
       printResult(
         `${mirror}: filling, ${countOf(left, "line")} left by the last deployment; ${execution === undefined ? "no job fills it" : executionInWords(execution)}`,
       );
+    const unfinished = unfinishedLine(status);
+    if (unfinished !== undefined) printResult(unfinished);
     const what = countOf(status.projects, "project");
     const isWell = isInPlace(status, fills);
     const but = fills.some(({ left }) => left > 0) ? ", but for what is being filled" : "";

@@ -8,6 +8,7 @@ import {
   promotionStatus,
   runsTable,
   statusTable,
+  unfinishedLine,
 } from "../../../components/commands/status-report.ts";
 import { packLines } from "../../../components/promotion/provider/packed-lines.ts";
 import { packRecord, type RunRecord } from "../../../components/promotion/provider/run-record.ts";
@@ -34,6 +35,7 @@ describe("status", () => {
       filling: [],
       leftToFill: [],
       undeployed: [],
+      unfinished: [],
       runs: [],
     });
     assert.ok(isInPlace(status));
@@ -173,6 +175,26 @@ describe("status", () => {
       ["2026-11-29T01:00Z", "early", "files", "7.3 s", "3.0 MiB", "eu", "4.3 s", "0"],
     ]);
     assert.ok(isInPlace(status));
+  });
+
+  it("what a killed run has begun, and what to do then", () => {
+    const urn = "urn:pulumi:prod::artifacts::artifacts:mirror:Mirrors$promotion:index:PromotedImages::tool";
+    const state = {
+      deployment: {
+        resources: [promotion("Images", "tool")],
+        pending_operations: [{ type: "updating", resource: { urn } }],
+      },
+    };
+    const status = promotionStatus(JSON.stringify(state), "s.json", ["tool"]);
+    assert.deepEqual(status.unfinished, [{ operation: "updating", resource: "promotion:index:PromotedImages tool" }]);
+    assert.ok(!isInPlace(status));
+    assert.equal(
+      unfinishedLine(status),
+      "a run is under way, or was killed: it has begun 1 operation and recorded no end: updating promotion:index:PromotedImages tool",
+    );
+    assert.deepEqual(nextCommands(status, "prod"), [
+      "if no run is under way, docs/operating.md#a-run-was-killed: pulumi cancel --stack prod, pulumi refresh --stack prod --clear-pending-creates, npm run adopt -- --stack prod",
+    ]);
   });
 
   it("what is no state is refused", () => {
