@@ -1,6 +1,7 @@
 import { Composer, type CST, type Document, isAlias, isCollection, isMap, isScalar, isSeq, Lexer, Parser } from "yaml";
 import { escapeUnprintable } from "../../promotion/text/printable.ts";
 import { oddCharacter } from "../odd-character.ts";
+import { treeFromEvents } from "./from-events.ts";
 import type { Entry, Node, Parsed, ScalarNode, YamlError } from "./tree.ts";
 
 /**
@@ -19,11 +20,18 @@ const maximalLexemes = 1_000_000;
 const maximalErrors = 5;
 
 /**
- * Parses a manifest's text (one YAML document, without byte order mark) by the `yaml` package, in time linear to its length.
+ * Parses a manifest's text (one YAML document, without byte order mark), in time linear to its length: by js-yaml if all of its lines are simple,
+ * else, and to say what is wrong, by the `yaml` package, which both read alike.
  * Refuses what a manifest does not need: anchors, aliases (never followed, so none can explode), tags, complex keys, more
  * than one document, lines longer than 64 Ki, nesting deeper than 20. Never throws.
  */
 export function parseYaml(text: string): Parsed {
+  const tree = treeFromEvents(text, { depth: maximalDepth, line: maximalLine, lexemes: maximalLexemes });
+  return tree === undefined ? parseAnyYaml(text) : { ok: true, root: tree.root };
+}
+
+/** As {@link parseYaml}, by the `yaml` package alone. @internal */
+export function parseAnyYaml(text: string): Parsed {
   const long = longLine(text);
   if (long !== undefined) return { ok: false, errors: [long] };
   const conflict = mergeConflict(text);

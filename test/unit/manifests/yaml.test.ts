@@ -266,7 +266,7 @@ it("the environment, which the package reads for each lexeme, is not read and is
   });
   process.env = watched;
   try {
-    assert.ok(parseYaml("a: [b, c]\n").ok);
+    assert.ok(parseYaml("---\na: [b, c]\n").ok);
     assert.ok(!parseYaml("- \n".repeat(2) + "[".repeat(50)).ok);
     assert.equal(process.env, watched);
     assert.equal(read, 0);
