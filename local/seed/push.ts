@@ -15,7 +15,7 @@ export interface StagingTarget {
 }
 
 /**
- * Pushes what the staging areas lack. Checks first, so that a second run is quick. `gcsEndpoint` has the form of `gcp:storageCustomEndpoint`,
+ * Pushes what the staging areas of demo projects lack; those of others it leaves alone. Checks first, so that a second run is quick. `gcsEndpoint` has the form of `gcp:storageCustomEndpoint`,
  * e.g. `http://127.0.0.1:5514/storage/v1/`. `createBucketsIn`, the id of a Google Cloud project, creates missing buckets, for a push before the
  * program has run. Throws an error that names the artifact and its target.
  */
@@ -30,7 +30,7 @@ export async function pushStaging(
     const counts = await Promise.all(
       options.targets.map(async ({ project, registryUri, bucket }) => {
         const made = artifacts.projects.find(({ name }) => name === project);
-        if (!made) throw new Error(`unknown demo project: ${project}`);
+        if (!made) return []; // a project that someone tries out beside the demo's pushes for itself
         if (made.images.length > 0 && !registryUri)
           throw new Error(`staging of ${project}: no repository for its images`);
         if (made.files.length > 0 && !bucket) throw new Error(`staging of ${project}: no bucket for its files`);

@@ -94,6 +94,12 @@ export class Stack {
    */
   async configure(manifests?: string, settings: Readonly<Record<string, unknown>> = {}): Promise<void> {
     const document = parseDocument(await readFile(this.#source.file, "utf8"));
+    if (document.errors.length > 0) {
+      const lines = document.errors.map(
+        ({ linePos, message }) => `${this.#source.file}:${linePos?.[0].line ?? 1}: ${message.split("\n")[0]}`,
+      );
+      throw new Error(lines.join("\n"));
+    }
     if (this.#source !== demo) leaveSecrets(document);
     const set = (key: string, value: unknown): void => document.setIn(["config", key], document.createNode(value));
     set("gcp:storageCustomEndpoint", this.#rehearsal.gcsEndpoint);

@@ -65,6 +65,12 @@ describe("demo artifacts on real servers", () => {
     assert.deepEqual(lines, []);
   });
 
+  it("leaves the staging area of a project alone that is none of the demo's", async () => {
+    const others = { project: "my-tool", registryUri: "127.0.0.1:1/p/staging-my-tool", bucket: "staging-my-tool" };
+    const pushed = await pushStaging(artifacts, { targets: [others], gcsEndpoint: `${servers.gcs}/storage/v1/` }, say);
+    assert.deepEqual(pushed, { items: 0, pushed: 0, bytes: 0 });
+  });
+
   it("pushes only what was lost", async () => {
     const [dotslash] = artifacts.projects;
     const gone = dotslash!.images[0]!.releases[1]!;
