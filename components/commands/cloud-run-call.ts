@@ -1,6 +1,7 @@
 /** A call of the Cloud Run Admin API v2 about the jobs on mirrors, and what its failures mean to people. */
 import type { z } from "zod";
 import { fillJobName, type MirrorJob } from "../mirrors/fill-names.ts";
+import { causeOf } from "../promotion/http/errors.ts";
 import { RateGate, retrying, TransientError } from "../promotion/http/retry.ts";
 import { parseRetryAfter } from "../promotion/http/retry-after.ts";
 import { isTransientStatus, isTransportError } from "../promotion/http/retry-policy.ts";
@@ -74,7 +75,7 @@ async function callOnce<Schema extends z.ZodType>(
     // fetch says no more than that it failed.
     const { cause = error } = error as Error;
     if (!isTransportError(cause)) throw error;
-    throw new TransientError(`${url}: ${(cause as Error).message}`, { cause });
+    throw new TransientError(`${url}: ${causeOf(cause)}`, { cause });
   }
   if (response.ok) return schema.parse(JSON.parse(text));
   const said = printable(text, 300);
