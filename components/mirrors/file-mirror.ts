@@ -13,6 +13,7 @@ import { registryFolder } from "../../redirector/object-paths.ts";
 import { bucketLocation } from "../stack/bucket-location.ts";
 import type { Region } from "../stack/geography.ts";
 import { fileBucketName } from "./mirror-names.ts";
+import { isObjectBelow } from "./objects-condition.ts";
 
 export interface FileMirrorArgs {
   /** Google Cloud project of a mirror in Google Cloud. */
@@ -116,7 +117,7 @@ export class FileMirrorResources extends pulumi.ComponentResource {
    * `objects.insert`). It is given for these objects alone: no manifest, layer or file.
    */
   private addListsGrant(name: string, bucket: GcsBucket, args: FileMirrorArgs): BucketIAMBinding {
-    const lists = `resource.name.startsWith("projects/_/buckets/${fileBucketName(args, args.region)}/objects/${registryFolder}")`;
+    const lists = isObjectBelow(fileBucketName(args, args.region), registryFolder);
     const noManifest = '!resource.name.extract("/_manifests/{reference}").startsWith("sha256:")';
     return new BucketIAMBinding(
       `${name}-filler-lists`,

@@ -18,6 +18,7 @@ import {
   type MirrorJob,
   reportsFolder,
 } from "./fill-names.ts";
+import { isObjectBelow } from "./objects-condition.ts";
 
 export interface FillJobArgs {
   readonly project: string;
@@ -157,7 +158,7 @@ export class FillJob extends pulumi.ComponentResource {
     // What they write alone: the tasks run the programs that are here.
     const below = (title: string, folder: string) => ({
       title,
-      expression: `resource.name.startsWith("projects/_/buckets/${fillBucket(googlePrefix)}/objects/${folder}")`,
+      expression: isObjectBelow(fillBucket(googlePrefix), folder),
     });
     for (const [grant, role, members, condition] of [
       ["objectViewer", "objectViewer", [this.filler, this.reader, auditor], undefined],
