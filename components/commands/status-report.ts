@@ -192,11 +192,12 @@ export function fillsOf(
 }
 
 /** Whether everything that was deployed is in place, but for what is being filled as planned. */
-export function isInPlace({ rows, failures, unfinished }: PromotionStatus, fills: readonly FillStatus[] = []): boolean {
-  const ofPlanned = fills.filter(({ planned }) => planned);
-  const planned = new PlannedFills(
-    ofPlanned.flatMap(({ mirror, promotions }) => promotions.map((one) => `${mirror} ${one}\n`)).join(""),
-  );
+export function isInPlace(
+  { rows, failures, unfinished, leftToFill }: PromotionStatus,
+  fills: readonly FillStatus[] = [],
+): boolean {
+  const mirrors = new Set(fills.flatMap(({ mirror, planned }) => (planned ? [mirror] : [])));
+  const planned = new PlannedFills(leftToFill.filter(({ mirror }) => mirrors.has(mirror)));
   return failures.length === 0 && unfinished.length === 0 && rows.every((row) => planned.has(row) && row.extra === 0);
 }
 

@@ -16,22 +16,32 @@ export interface FilledPart {
 
 /** By mirror and promotion: a project that is whole in a mirror that lacks others is compared there. */
 export class PlannedFills {
-  readonly #lines: ReadonlySet<string>;
+  readonly #parts: ReadonlySet<string>;
 
-  /** @param text a line `mirror project kind` each. */
-  constructor(text: string) {
-    this.#lines = new Set(splitLines(text));
+  constructor(parts: readonly FilledPart[]) {
+    this.#parts = new Set(parts.map(lineOf));
   }
 
-  has({ mirror, project, kind }: FilledPart): boolean {
-    return this.#lines.has(`${mirror} ${project} ${kind}`);
+  has(part: FilledPart): boolean {
+    return this.#parts.has(lineOf(part));
   }
+}
+
+/** As the file in ARTIFACTS_FILLING has it. */
+function lineOf({ mirror, project, kind }: FilledPart): string {
+  return `${mirror} ${project} ${kind}`;
 }
 
 /** The file in ARTIFACTS_FILLING, which the nightly comparison writes: what jobs fill now, or have filled since the last deployment. @throws Error if it cannot be read. */
 export function plannedFills(environment: NodeJS.ProcessEnv): PlannedFills {
   const file = environment["ARTIFACTS_FILLING"] ?? "";
-  return new PlannedFills(file === "" ? "" : readFileSync(file, "utf8"));
+  const lines = file === "" ? [] : splitLines(readFileSync(file, "utf8"));
+  return new PlannedFills(
+    lines.map((line) => {
+      const [mirror = "", project = "", kind] = line.split(" ");
+      return { mirror, project, kind: kind === "images" ? "images" : "files" };
+    }),
+  );
 }
 
 /** The differences without what such mirrors lack. What is there beyond what is wanted stays. @param isPlanned for a mirror's name. */

@@ -149,7 +149,7 @@ it("a cause is said once, with all projects and mirrors that it hits", () => {
 });
 
 function planned(mirrors: readonly string[], project = drifted.project): PlannedFills {
-  return new PlannedFills(mirrors.map((mirror) => `${mirror} ${project} ${drifted.kind}\n`).join(""));
+  return new PlannedFills(mirrors.map((mirror) => ({ mirror, project, kind: drifted.kind })));
 }
 
 it("what a mirror lacks that is being filled is a note, and what is there beyond what is wanted stays a difference", () => {
