@@ -136,9 +136,7 @@ describe("every byte of a mirror", () => {
     const other = randomBytes(before!.bytes.length);
     await stores.stage("files", `binaries/tool/${changed}`, other);
     const kept = await stores.served("files", `binaries/tool/${lost}`);
-    await fetch(`${stores.gcs}/storage/v1/b/files/o/${encodeURIComponent(`binaries/tool/${lost}`)}`, {
-      method: "DELETE",
-    });
+    await stores.remove("files", `binaries/tool/${lost}`);
     const { findings } = await read("files-gcp-us-central1");
     assert.deepEqual(findings.map(({ what, line, why }) => `${what} ${line.split(" ")[0]}: ${why}`).sort(), [
       `corrupt ${changed}: gs://files/binaries/tool/${changed} has content ${digestOf(other)}`,

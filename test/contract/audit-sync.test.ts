@@ -99,8 +99,7 @@ describe("audit and sync against real stores", () => {
   it("fill --status says what a mirror lacks, and fill brings it, all or in parts", async () => {
     const fill = ["fill", "--mirror", "files-gcp-europe-west1", "--mirror", "files-aws-us-east-1"] as const;
     for (const path of Object.keys(files).slice(1)) {
-      const url = `${stores.gcs}/storage/v1/b/org-artifacts-europe-west1/o/${encodeURIComponent(`binaries/tool/${path}`)}`;
-      await fetch(url, { method: "DELETE" });
+      await stores.remove("org-artifacts-europe-west1", `binaries/tool/${path}`);
     }
     const before = await run(...fill, "--status");
     assert.equal(before.code, 3, before.err);
@@ -126,10 +125,7 @@ describe("audit and sync against real stores", () => {
   });
 
   it("the audit reports drift, and sync repairs one mirror, in parts", async () => {
-    const eu = `${stores.gcs}/storage/v1/b/org-artifacts-europe-west1/o/`;
-    for (const path of Object.keys(files)) {
-      await fetch(eu + encodeURIComponent(`binaries/tool/${path}`), { method: "DELETE" });
-    }
+    for (const path of Object.keys(files)) await stores.remove("org-artifacts-europe-west1", `binaries/tool/${path}`);
     await stores.s3Client.send(
       new PutObjectCommand({ Bucket: "org-artifacts-us-east-1", Key: "binaries/tool/unmanaged", Body: "x" }),
     );
@@ -209,9 +205,7 @@ describe("audit and sync against real stores", () => {
       const { code, out } = await runAlone("audit", ...args);
       assert.equal(code, 0, out);
     }
-    await fetch(`${stores.gcs}/storage/v1/b/org-artifacts-us-central1/o/binaries%2Fleft%2F1.0%2Fx`, {
-      method: "DELETE",
-    });
+    await stores.remove("org-artifacts-us-central1", "binaries/left/1.0/x");
     await stores.s3Client.send(new DeleteObjectCommand({ Bucket: "org-artifacts-us-east-1", Key: note }));
   });
 

@@ -543,7 +543,7 @@ describe("the catalogue's writer", () => {
     await publish(request);
     await anotherRun();
     assert.deepEqual(await writer.check(request, document), { incomplete: [], failures: [] });
-    await fetch(`${stores.gcs}/storage/v1/b/second/o/${encodeURIComponent(details)}`, { method: "DELETE" });
+    await stores.remove("second", details);
     await anotherRun();
     assert.deepEqual((await writer.check(request, document)).incomplete, ["files-eu"]);
     await publish(request);
@@ -558,8 +558,6 @@ describe("the catalogue's writer", () => {
     const listed = await stores.s3Client.send(new ListObjectsV2Command({ Bucket: "third", Prefix: "catalog/" }));
     return (listed.Contents ?? []).map(({ Key = "" }) => Key);
   };
-  const deleted = (bucket: string, key: string) =>
-    fetch(`${stores.gcs}/storage/v1/b/${bucket}/o/${encodeURIComponent(key)}`, { method: "DELETE" });
 
   for (const hasPlatforms of [true, false]) {
     it(`one that a version before wrote in one text, ${hasPlatforms ? "with" : "without"} platforms, is divided and loses nothing`, async () => {
@@ -574,7 +572,7 @@ describe("the catalogue's writer", () => {
       const old = { "catalog/all.tsv.gz": lines, ...(hasPlatforms && { "catalog/platforms.tsv.gz": platforms }) };
       const parts = (keys: readonly string[]) => keys.filter((key) => /^catalog\/(listing|platforms)[/.]/.test(key));
       for (const bucket of ["canonical", "second"])
-        for (const key of parts(await documentsIn(bucket))) await deleted(bucket, key);
+        for (const key of parts(await documentsIn(bucket))) await stores.remove(bucket, key);
       for (const Key of parts(await documentsInThird()))
         await stores.s3Client.send(new DeleteObjectCommand({ Bucket: "third", Key }));
       for (const [key, texts] of Object.entries(old)) {
@@ -607,13 +605,13 @@ describe("the catalogue's writer", () => {
     const { listing } = JSON.parse(String(await stored("catalog/listing.json"))) as { listing: { part: string }[] };
     const [{ part }] = listing as [{ part: string }];
     const bytes = await stored(part);
-    await deleted("second", part);
+    await stores.remove("second", part);
     await anotherRun();
     assert.deepEqual((await writer.check(request, document)).incomplete, ["files-eu"]);
     assert.deepEqual((await publish(request)).failures, []);
     assert.deepEqual(await stored(part, "second"), bytes);
 
-    for (const bucket of ["canonical", "second"]) await deleted(bucket, part);
+    for (const bucket of ["canonical", "second"]) await stores.remove(bucket, part);
     await stores.s3Client.send(new PutObjectCommand({ Bucket: "third", Key: part, Body: "no gzip" }));
     await anotherRun();
     assert.deepEqual((await publish(request)).failures, []);
@@ -697,9 +695,7 @@ describe("the catalogue's writer", () => {
   });
 
   it("the outcome's digest is that of the stored document", async () => {
-    await fetch(`${stores.gcs}/storage/v1/b/canonical/o/${encodeURIComponent("catalog/index.json")}`, {
-      method: "DELETE",
-    });
+    await stores.remove("canonical", "catalog/index.json");
     await anotherRun();
     const { document } = await publish(requestFor("semver"));
     const bytes = await stored("catalog/projects/semver.json");

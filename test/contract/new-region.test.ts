@@ -149,10 +149,7 @@ describe("a new region", () => {
   it("what the fill brought is removed with the manifest's line, and a mirror that was made again is filled again", async () => {
     assert.equal(await deploy([...names.slice(1), "2.0/new"], [us, eu]), "");
     assert.equal(await has(names[0]!), false);
-    for (const name of [...names.slice(1), "2.0/new"])
-      await fetch(`${stores.gcs}/storage/v1/b/eu/o/${encodeURIComponent(`binaries/tool/${name}`)}`, {
-        method: "DELETE",
-      });
+    for (const name of [...names.slice(1), "2.0/new"]) await stores.remove("eu", `binaries/tool/${name}`);
     const { inputs, outputs } = (await provider.read!({
       ...call,
       id: "tool:tool",

@@ -72,9 +72,7 @@ describe("provider plugin driven by the engine", function () {
     // Drift: seen line by line, repaired by the next run.
     await stores.stage("life-eu", "binaries/life/README.txt", "tampered");
     await stores.stage("life-eu", "binaries/life/extra", "extra");
-    await fetch(`${stores.gcs}/storage/v1/b/life-us/o/${encodeURIComponent("binaries/life/1.0/kops")}`, {
-      method: "DELETE",
-    });
+    await stores.remove("life-us", "binaries/life/1.0/kops");
     const refreshed = await program.run("refresh", "--preview-only", "--expect-no-changes", "--diff");
     assert.notEqual(refreshed.code, 0, refreshed.output);
     const drift = succeeded(await program.run("refresh", "--yes"));

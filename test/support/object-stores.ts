@@ -30,6 +30,8 @@ export interface ObjectStores {
   letAllRead(bucket: string): Promise<void>;
   /** Puts an object into a GCS bucket as a project's own tools would. */
   stage(bucket: string, path: string, content: Uint8Array | string, headers?: Record<string, string>): Promise<void>;
+  /** Removes an object from a GCS bucket, as somebody does by hand. It must be there. */
+  remove(bucket: string, path: string): Promise<void>;
   /** The bytes that a client without credentials gets from a GCS bucket; undefined = 404. */
   served(bucket: string, key: string): Promise<{ bytes: Buffer; headers: Headers } | undefined>;
   stop(): Promise<void>;
@@ -117,6 +119,7 @@ export async function startObjectStores(): Promise<ObjectStores> {
       const query = new URLSearchParams({ uploadType: "media", name: path, ...headers });
       await ok(`${gcs}/upload/storage/v1/b/${bucket}/o?${query}`, { method: "POST", body });
     },
+    remove: (bucket, path) => ok(`${gcs}/storage/v1/b/${bucket}/o/${encodeURIComponent(path)}`, { method: "DELETE" }),
     async served(bucket, key) {
       const response = await fetch(`${gcs}/${bucket}/${key}`);
       const bytes = Buffer.from(await response.arrayBuffer());

@@ -117,12 +117,7 @@ describe("trust: the promotion's proof of files", () => {
     const { bucket } = mirrors.find((mirror) => mirror.name === name)!;
     const Key = `binaries/tool/${path}`;
     if (name === "aws") await stores.s3Client.send(new DeleteObjectCommand({ Bucket: bucket, Key }));
-    else {
-      const { ok } = await fetch(`${stores.gcs}/storage/v1/b/${bucket}/o/${encodeURIComponent(Key)}`, {
-        method: "DELETE",
-      });
-      assert.ok(ok);
-    }
+    else await stores.remove(bucket, Key);
   };
   const promoted = async (request: FilesRequest, before?: FilesRequest, incomplete: Record<string, string> = {}) => {
     const outcome = await promoteFiles(request, before && { request: before, incomplete }, context);
