@@ -1,13 +1,15 @@
 /** The unchanged program on the real engine, for a large organisation, with the promotions recorded as done in place of being carried out. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
 import { projectRoot } from "../../local/tools/rehearsal-folder.ts";
 import { ensureEngine } from "../../local/tools/tools.ts";
+import { writeManifests } from "../support/generate-manifests.ts";
 import { organisation } from "../support/organisations/organisation.ts";
-import type { Drill } from "../support/rehearsal/drill.ts";
+import { Drill } from "../support/rehearsal/drill.ts";
 import { type TreeUse, watchTree } from "./process-tree.ts";
 
 /** All settings of the organisation `big` but the place of the manifests; the rest, such as where the emulated clouds are, is the rehearsal's. */
@@ -108,6 +110,32 @@ export async function firstUp(
   assert.ok(resources > 0, run.output);
   console.log(`  a first \`pulumi up\` of ${resources} resources: ${run.seconds.toFixed(1)} s`);
   return { ...run, resources };
+}
+
+/**
+ * Runs a first `up` of these manifests on clouds of their own, uses the stack, and removes all.
+ * @param texts of the manifests, by path.
+ * @param environment of the engine at the first `up`.
+ */
+export async function onRecordedStack<Result>(
+  texts: ReadonlyMap<string, string>,
+  environment: Readonly<Record<string, string>>,
+  use: (drill: Drill, up: FirstUp) => Result | Promise<Result>,
+): Promise<Result> {
+  const scratch = await mkdtemp(join(tmpdir(), "bench-recorded-"));
+  try {
+    const drill = await Drill.open({ ports: 120, redirector: "stand-in" });
+    try {
+      const manifests = join(scratch, "manifests");
+      await writeManifests(manifests, texts);
+      const recorded = await recordingProject(scratch);
+      return await use(drill, await firstUp(drill, recorded, manifests, await productionSettings(), environment));
+    } finally {
+      await drill.end();
+    }
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
 }
 
 /** The command of the workflow that previews. */

@@ -2,14 +2,12 @@
  * The part of `npm run bench -- scale` on checkpoints: a first `pulumi up` at the size of k8s.io with the settings of deploy.yml, against one that writes
  * its state once, at the end. The promotions are recorded as done, so what differs is what the engine spends on its state.
  */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { projectRoot } from "../../local/tools/rehearsal-folder.ts";
-import { generateManifests, writeManifests } from "../support/generate-manifests.ts";
-import { Drill } from "../support/rehearsal/drill.ts";
-import { type EngineRun, firstUp, productionSettings, recordingProject, withoutCheckpoints } from "./recorded-stack.ts";
+import { generateManifests } from "../support/generate-manifests.ts";
+import { type EngineRun, onRecordedStack, withoutCheckpoints } from "./recorded-stack.ts";
 
 /** Measures both, each on clouds of its own. */
 export async function checkpoints(): Promise<void> {
@@ -40,17 +38,5 @@ async function deploySettings(): Promise<Record<string, string>> {
 }
 
 async function measured(settings: Readonly<Record<string, string>>): Promise<EngineRun> {
-  const scratch = await mkdtemp(join(tmpdir(), "bench-checkpoints-"));
-  try {
-    const drill = await Drill.open({ ports: 120, redirector: "stand-in" });
-    try {
-      const manifests = join(scratch, "manifests");
-      await writeManifests(manifests, generateManifests());
-      return await firstUp(drill, await recordingProject(scratch), manifests, await productionSettings(), settings);
-    } finally {
-      await drill.end();
-    }
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+  return await onRecordedStack(generateManifests(), settings, (_, up) => up);
 }

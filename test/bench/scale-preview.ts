@@ -2,52 +2,38 @@
  * The part of `npm run bench -- scale` on previews: a preview in which nothing changes, of the unchanged program on the real engine, at eight times the size
  * of k8s.io (864 projects, 99,200 digests). The promotions are recorded as done, as in bench/preview.ts, which says what that leaves out.
  */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { generateManifests, k8sSize, writeManifests } from "../support/generate-manifests.ts";
-import { Drill } from "../support/rehearsal/drill.ts";
+import { generateManifests, k8sSize } from "../support/generate-manifests.ts";
+import type { Drill } from "../support/rehearsal/drill.ts";
 import { median } from "./median.ts";
 import {
   type EngineRun,
-  firstUp,
+  onRecordedStack,
   preview,
   processorSeconds,
-  productionSettings,
-  recordingProject,
   runEngine,
+  withoutCheckpoints,
 } from "./recorded-stack.ts";
 
 const rounds = 3;
 
 /** Measures after one preview that does not count; medians. */
 export async function previewAtSize(times = 8): Promise<void> {
-  const scratch = await mkdtemp(join(tmpdir(), "bench-preview-"));
-  try {
-    const drill = await Drill.open({ ports: 120, redirector: "stand-in" });
-    try {
-      const manifests = join(scratch, "manifests");
-      await writeManifests(manifests, manifestsTimes(times));
-      await firstUp(drill, await recordingProject(scratch), manifests, await productionSettings());
-      const runs: EngineRun[] = [];
-      for (let round = 0; round <= rounds; round++) {
-        const run = await runEngine(drill, [...preview, "--expect-no-changes"]);
-        const parts = [...run.cpu].map(([part, seconds]) => `${part} ${seconds.toFixed(1)}`).join(", ");
-        console.log(
-          `  ${run.seconds.toFixed(1)} s; of processor time: ${parts}${round > 0 ? "" : " (does not count)"}`,
-        );
-        if (round > 0) runs.push(run);
-      }
-      const middle = (of: (run: EngineRun) => number) => median(runs.map(of));
-      console.log(`figure: scale.preview.${times}x.seconds = ${middle(({ seconds }) => seconds).toFixed(1)} s`);
-      console.log(`figure: scale.preview.${times}x.cpu-seconds = ${middle(processorSeconds).toFixed(1)} s`);
-      console.log(`figure: scale.preview.${times}x.rss.mib = ${middle(({ mib }) => mib).toFixed(0)} MiB`);
-    } finally {
-      await drill.end();
-    }
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
+  const runs = await onRecordedStack(manifestsTimes(times), withoutCheckpoints, previews);
+  const middle = (of: (run: EngineRun) => number) => median(runs.map(of));
+  console.log(`figure: scale.preview.${times}x.seconds = ${middle(({ seconds }) => seconds).toFixed(1)} s`);
+  console.log(`figure: scale.preview.${times}x.cpu-seconds = ${middle(processorSeconds).toFixed(1)} s`);
+  console.log(`figure: scale.preview.${times}x.rss.mib = ${middle(({ mib }) => mib).toFixed(0)} MiB`);
+}
+
+async function previews(drill: Drill): Promise<EngineRun[]> {
+  const runs: EngineRun[] = [];
+  for (let round = 0; round <= rounds; round++) {
+    const run = await runEngine(drill, [...preview, "--expect-no-changes"]);
+    const parts = [...run.cpu].map(([part, seconds]) => `${part} ${seconds.toFixed(1)}`).join(", ");
+    console.log(`  ${run.seconds.toFixed(1)} s; of processor time: ${parts}${round > 0 ? "" : " (does not count)"}`);
+    if (round > 0) runs.push(run);
   }
+  return runs;
 }
 
 /** So many organisations of k8s.io's size in one, with project names of their own. */
