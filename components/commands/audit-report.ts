@@ -5,6 +5,7 @@ import { countOf } from "../promotion/text/count-of.ts";
 import { formatCount } from "../promotion/text/format-count.ts";
 import { escapeUnprintable } from "../promotion/text/printable.ts";
 import type { Unmanaged } from "../promotion/unmanaged/unmanaged.ts";
+import { pulumiCommand } from "./pulumi-command.ts";
 import { textTable } from "./text-table.ts";
 
 /** What one project has in production, of one kind, against what it should have. */
@@ -159,6 +160,24 @@ export function describeReport(report: Report, shown = 50): string {
       : `${what}: ${countOf(report.differences.length, "difference")}, ${formatCount(report.unreadable.length)} unreadable${unverified.length === 0 ? "" : `, ${formatCount(unverified.length)} unverified`}`,
   );
   return parts.join("\n\n");
+}
+
+/** What to run next where mirrors differ from the manifests, a line each. @param stack its name. */
+export function nextAfterAudit({ differences }: Report, stack: string): string[] {
+  const lacking = [...new Set(differences.filter(({ what }) => what !== "extra").map(({ mirror }) => mirror))];
+  const [only] = lacking;
+  const pulumi = pulumiCommand(stack);
+  return [
+    ...(only !== undefined && lacking.length === 1
+      ? [`npx artifacts sync --stack ${stack} --mirror ${only}: brings what it lacks from the other mirrors`]
+      : []),
+    ...(differences.length > 0
+      ? [`${pulumi} refresh --stack ${stack}, ${pulumi} up --stack ${stack}: show what differs, and repair all mirrors`]
+      : []),
+    ...(differences.some(({ what }) => what === "extra")
+      ? ["docs/operating.md#other-troubles: what stays there because no manifest has named it"]
+      : []),
+  ];
 }
 
 /** A row for each project and kind and all mirrors in which the same is amiss. */

@@ -14,12 +14,20 @@ import type { Unmanaged } from "../promotion/unmanaged/unmanaged.ts";
 import { findUnmanagedFiles } from "../promotion/unmanaged/unmanaged-files.ts";
 import { unmanagedImages } from "../promotion/unmanaged/unmanaged-images.ts";
 import { auditBytes, auditStatus, startAudits } from "./audit-bytes.ts";
-import { type Audited, describeReport, isClean, type Report, reportOf, withoutPlannedFills } from "./audit-report.ts";
+import {
+  type Audited,
+  describeReport,
+  isClean,
+  nextAfterAudit,
+  type Report,
+  reportOf,
+  withoutPlannedFills,
+} from "./audit-report.ts";
 import { UsageError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
 import { mirrorsNamed, mirrorsOfProduction, mirrorsOfRequest } from "./mirrors-named.ts";
-import { printJson, printProgress, printResult } from "./output.ts";
+import { printJson, printNote, printProgress, printResult } from "./output.ts";
 import { type Production, type ProductionSources, readProduction } from "./production.ts";
 import { withProduction } from "./production-options.ts";
 import { repeated } from "./repeated.ts";
@@ -127,6 +135,7 @@ export const auditCommand = withProduction(
     });
     printJson(report);
     printResult(describeReport(report));
+    for (const line of nextAfterAudit(report, values.stack)) printNote(`next: ${line}`);
     process.exitCode =
       report.unreadable.length + (report.verification?.failures.length ?? 0) > 0
         ? exitCodes.error

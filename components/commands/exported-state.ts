@@ -14,7 +14,7 @@ export async function exportedState(stack: string, file: string | undefined): Pr
     return await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT")
         throw new CommandError(`there is no ${file}: write it with pulumi stack export --file ${file}`);
-      throw error;
+      throw new CommandError(`${file} cannot be read: ${error.message}`);
     });
   }
   try {

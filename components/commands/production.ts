@@ -26,6 +26,7 @@ import { useLocalStack } from "./local-stack.ts";
 import { printDetail } from "./output.ts";
 import { stackConfig } from "./stack-config.ts";
 import { stagingByName } from "./staging.ts";
+import { parseState } from "./state-file.ts";
 
 /** What production should be, and where it is: what the program would ask of the promotion. */
 export interface Production {
@@ -183,30 +184,13 @@ export function locationsByName(config: StackConfig): Locations {
   };
 }
 
-/** The parts of an exported state that are read here. */
-interface State {
-  readonly deployment?: {
-    readonly resources?: readonly {
-      readonly type?: string;
-      readonly urn?: string;
-      readonly inputs?: Readonly<Record<string, unknown>>;
-    }[];
-  };
-}
-
 /**
- * Where things are as the promotions in an exported state were told. Throws CommandError if there are none.
+ * Where things are as the promotions in an exported state were told. Throws CommandError if there are none, or it is no state.
  * @param from the file's name, for the message.
  * @internal exported for its tests.
  */
 export function locationsInState(text: string, from: string): Locations {
-  let state: State;
-  try {
-    state = JSON.parse(text) as State;
-  } catch {
-    throw new CommandError(`${from} is not JSON: write it with pulumi stack export --file ${from}`);
-  }
-  const promotions = (state.deployment?.resources ?? []).flatMap(({ type, inputs }) =>
+  const promotions = (parseState(text, from).resources ?? []).flatMap(({ type, inputs }) =>
     inputs !== undefined && type?.startsWith("promotion:index:") === true ? [{ type, inputs }] : [],
   );
   const of = <Request>(kind: "PromotedImages" | "PromotedFiles"): Request[] =>

@@ -6,28 +6,9 @@ import { countOf } from "../promotion/text/count-of.ts";
 import { formatBytes } from "../promotion/text/format-bytes.ts";
 import { namesIn } from "../promotion/text/names-in.ts";
 import { escapeUnprintable } from "../promotion/text/printable.ts";
-import { CommandError } from "./command.ts";
 import type { FillExecution } from "./fill-executions.ts";
-
-/** The parts of an exported state that are read here. */
-interface ExportedState {
-  readonly deployment?: {
-    readonly resources?: readonly {
-      readonly type?: string;
-      readonly inputs?: Readonly<Record<string, unknown>>;
-      readonly outputs?: Readonly<Record<string, unknown>>;
-      readonly modified?: string;
-      /** Of a resource whose last update was not complete: why. */
-      readonly initErrors?: readonly string[];
-    }[];
-    /** What the engine had begun and has not recorded the end of. */
-    readonly pending_operations?: readonly {
-      /** `creating`, `updating`, `deleting`, `reading` or `importing`. */
-      readonly type?: string;
-      readonly resource?: { readonly urn?: string };
-    }[];
-  };
-}
+import { pulumiCommand } from "./pulumi-command.ts";
+import { parseState } from "./state-file.ts";
 
 /** An operation of a run that was killed, or is under way. */
 export interface UnfinishedOperation {
@@ -76,13 +57,8 @@ export interface PromotionStatus {
  * @throws CommandError if it is no state.
  */
 export function promotionStatus(text: string, from: string, wanted: readonly string[]): PromotionStatus {
-  let state: ExportedState;
-  try {
-    state = JSON.parse(text) as ExportedState;
-  } catch {
-    throw new CommandError(`${from} is not JSON: write it with pulumi stack export --file ${from}`);
-  }
-  const promotions = (state.deployment?.resources ?? []).flatMap(
+  const state = parseState(text, from);
+  const promotions = (state.resources ?? []).flatMap(
     ({ type, inputs = {}, outputs = {}, modified, initErrors = [] }) => {
       const [, kind] = /^promotion:index:Promoted(Images|Files)$/.exec(type ?? "") ?? [];
       if (kind === undefined) return [];
@@ -134,7 +110,7 @@ export function promotionStatus(text: string, from: string, wanted: readonly str
       filling.map((mirror) => ({ mirror, project, kind })),
     ),
     undeployed: wanted.filter((name) => !deployed.has(name)),
-    unfinished: (state.deployment?.pending_operations ?? []).map(({ type = "changing", resource }) => ({
+    unfinished: (state.pending_operations ?? []).map(({ type = "changing", resource }) => ({
       operation: type,
       resource: (resource?.urn ?? "?").split("::").slice(2).join(" ").replace(/^.*\$/, ""),
     })),
@@ -248,7 +224,7 @@ export function runsTable({ runs }: PromotionStatus): string[][] {
 /** What to run next, a line each. @param stack its name. */
 export function nextCommands(status: PromotionStatus, stack: string, fills: readonly FillStatus[] = []): string[] {
   const { rows, failures, filling, undeployed, unfinished } = status;
-  const pulumi = stack === "local" ? "npm run pulumi --" : "pulumi";
+  const pulumi = pulumiCommand(stack);
   const up = stack === "local" ? `${pulumi} up` : `${pulumi} up --stack ${stack}`;
   const mirrors = new Set(rows.map(({ mirror }) => mirror));
   const [only] = mirrors;

@@ -5,6 +5,7 @@ import {
   causesIn,
   describeReport,
   isClean,
+  nextAfterAudit,
   reportOf,
   withoutPlannedFills,
 } from "../../../components/commands/audit-report.ts";
@@ -33,6 +34,21 @@ it("production as wanted is one line", () => {
   const report = reportOf([clean]);
   assert.equal(isClean(report), true);
   assert.equal(describeReport(report), "1 project, 1,200 lines, 2 mirrors: production is what the manifests say");
+});
+
+it("what to run next: nothing, the repair of one mirror, that of all", () => {
+  assert.deepEqual(nextAfterAudit(reportOf([clean]), "prod"), []);
+  const [sync, repair, extra] = nextAfterAudit(reportOf([clean, drifted]), "local");
+  assert.equal(sync, "npx artifacts sync --stack local --mirror files-a: brings what it lacks from the other mirrors");
+  assert.equal(
+    repair,
+    "npm run pulumi -- refresh --stack local, npm run pulumi -- up --stack local: show what differs, and repair all mirrors",
+  );
+  assert.equal(extra, "docs/operating.md#other-troubles: what stays there because no manifest has named it");
+  const everywhere = { ...drifted, inventory: { text: "", incomplete: { a: "+ x 1\n", b: "+ x 1\n" }, failures: [] } };
+  assert.deepEqual(nextAfterAudit(reportOf([everywhere]), "prod"), [
+    "pulumi refresh --stack prod, pulumi up --stack prod: show what differs, and repair all mirrors",
+  ]);
 });
 
 it("differences are a table, lines, and a summary", () => {

@@ -122,7 +122,8 @@ it("from a state: where the promotions were told to go", () => {
 
 it("a file that is no state, or one without promotions", () => {
   assert.throws(() => locationsInState("not json", "f"), /f is not JSON: write it with pulumi stack export/);
-  assert.throws(() => locationsInState("{}", "f"), /f has no promotions: it is/);
+  assert.throws(() => locationsInState("null", "f"), /f is no export of a stack's state: write it/);
+  assert.throws(() => locationsInState('{"deployment":{}}', "f"), /f has no promotions: it is/);
 });
 
 it("mirrors are named as the config's regions name them", () => {

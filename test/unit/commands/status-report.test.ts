@@ -202,5 +202,18 @@ describe("status", () => {
       () => promotionStatus("<html>", "s.json", []),
       /s\.json is not JSON: write it with pulumi stack export/,
     );
+    for (const text of ["null", "[]", "{}", '"x"', '{"deployment":{"resources":"x"}}', '{"deployment":"x"}'])
+      assert.throws(
+        () => promotionStatus(text, "s.json", []),
+        /^Error: s\.json is no export of a stack's state: write it with pulumi stack export/,
+        text,
+      );
+  });
+
+  it("the object in the state's bucket is read as an export is", () => {
+    const { deployment } = JSON.parse(exported(promotion("Images", "tool"))) as { deployment: object };
+    const object = JSON.stringify({ version: 3, checkpoint: { stack: "s", latest: deployment } });
+    assert.equal(promotionStatus(object, "s.json", []).projects, 1);
+    assert.equal(promotionStatus(JSON.stringify({ version: 3, deployment: {} }), "s.json", []).projects, 0);
   });
 });
