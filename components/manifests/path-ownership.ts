@@ -262,5 +262,7 @@ function placeOf({ source, start }: Holder): string {
 /** `a` and `a/b` of `a/b/c`; none of what is too long or oddly cut to be a path, which is a problem already. */
 export function foldersOf(path: string): string[] {
   if (path.length > longestKey || /(?:^|\/)\.{0,2}(?:\/|$)/.test(path)) return [];
-  return [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index));
+  const folders: string[] = [];
+  for (let at = path.indexOf("/"); at !== -1; at = path.indexOf("/", at + 1)) folders.push(path.slice(0, at));
+  return folders;
 }

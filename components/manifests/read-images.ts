@@ -22,22 +22,21 @@ export function readImages(root: Node | undefined, source: Source, problems: Pro
   // An empty file means that nothing is wanted; the removal guard protects against a mistake.
   if (root === undefined || isNull(root)) return [];
   const plain = root.kind === "map";
-  validate(plain ? plainImagesFormat : imagesFormat, root, source, problems);
+  const valid = validate(plain ? plainImagesFormat : imagesFormat, root, source, problems) !== undefined;
   if (plain) problems.push(...foreignLocations(root, source, "registries"));
   const list = plain ? valueAt(root, "images") : root;
-  const images = list?.kind === "list" ? list.items.flatMap((item) => readImage(item, source, problems)) : [];
+  const images = list?.kind === "list" ? list.items.flatMap((item) => readImage(item, source, problems, valid)) : [];
   for (const image of images) addImageProblems(image, problems);
   return images;
 }
 
-function readImage(node: Node, source: Source, problems: Problem[]): ReadImage[] {
+function readImage(node: Node, source: Source, problems: Problem[], valid: boolean): ReadImage[] {
   const [name, from, dmap] = [valueAt(node, "name"), valueAt(node, "from"), valueAt(node, "dmap")];
   if (name?.kind !== "scalar") return [];
   const entries = dmap?.kind === "map" ? dmap.entries : [];
-  for (const { key, value } of entries) {
-    // zod stops at a map's invalid key; its tags are checked here, so that all errors are reported at once.
+  // zod stops at a map's invalid key; its tags are checked here, so that all errors are reported at once.
+  for (const { key, value } of valid ? [] : entries)
     if (!digestPattern.test(key.text)) validate(tagsFormat, value, source, problems, name.text);
-  }
   if (dmap?.kind === "map" && entries.length === 0)
     problems.push(
       source.problem("error", dmap.start, `image ${quoted(name.text)}: no digest in dmap: add one or remove the image`),

@@ -4,7 +4,7 @@ import { nearest } from "../promotion/text/nearest.ts";
 import { oddCharacter } from "./odd-character.ts";
 import { type Problem, quoted } from "./problem.ts";
 import type { Source } from "./source.ts";
-import { type Entry, isNull, type Node, type ScalarNode } from "./yaml/tree.ts";
+import { type Entry, isNull, type Node } from "./yaml/tree.ts";
 
 /** So many unknown keys of a map are reported, each with a suggestion; of more keys only the number is reported. */
 const maximalUnknownKeys = 10;
@@ -53,20 +53,18 @@ function plainValue(node: Node, source: Source, problems: Problem[]): unknown {
   if (node.kind === "scalar") return isNull(node) ? null : node.text;
   if (node.kind === "list") return node.items.map((item) => plainValue(item, source, problems));
   const map: Record<string, unknown> = {};
-  const seen = new Map<string, ScalarNode>();
+  let first: ReadonlyMap<string, Entry> | undefined;
   for (const { key, value } of node.entries) {
-    const first = seen.get(key.text);
-    if (first !== undefined) {
-      const [there, here] = [source.position(first.start).line, source.position(key.start).line];
-      problems.push(source.problem("error", first.start, `${quoted(key.text)} is also in line ${here}: keep one`));
+    if (Object.hasOwn(map, key.text)) {
+      first ??= entriesOf(node);
+      const { start } = first.get(key.text)!.key;
+      const [there, here] = [source.position(start).line, source.position(key.start).line];
+      problems.push(source.problem("error", start, `${quoted(key.text)} is also in line ${here}: keep one`));
       problems.push(source.problem("error", key.start, `${quoted(key.text)} is also in line ${there}: keep one`));
     } else if (key.text === "__proto__") {
       // JavaScript would set the map's prototype, and zod ignores it; no format has this key.
       problems.push(source.problem("error", key.start, `unknown key ${quoted(key.text)}: remove it`));
-    } else {
-      seen.set(key.text, key);
-      map[key.text] = plainValue(value, source, problems);
-    }
+    } else map[key.text] = plainValue(value, source, problems);
   }
   return map;
 }
