@@ -78,7 +78,9 @@ export async function importLive(source: LiveSource, options: LiveImport): Promi
   const files = open.changedFiles();
   printNote(
     changes.length === 0
-      ? "nothing to do: everything is in the manifest"
+      ? problems.length > 0
+        ? "nothing was imported"
+        : "nothing to do: everything is in the manifest"
       : `${files.join(", ")}: ${options.dryRun ? "not written" : "written. The first deployment copies it from staging: push it there, or import from the staging area"}`,
   );
   printJson({ changes, files, written: changes.length > 0 && !options.dryRun, problems });
@@ -116,8 +118,12 @@ async function importRegsync(open: OpenProject, file: string, transport: Transpo
     throw error;
   });
   const { copies, problems } = readRegsync(text, file);
-  await addImages(open, copies, transport);
-  return problems;
+  const unmatched = await addImages(open, copies, transport).catch((error: unknown) => {
+    // What the file itself has wrong is said too, or it would be found one import later.
+    if (!(error instanceof CommandError) || problems.length === 0) throw error;
+    throw new CommandError([error.message, ...problems].join("\n"));
+  });
+  return [...problems, ...unmatched.map((source) => `${file}: ${source} has no tag that allow and deny let through`)];
 }
 
 interface WantedTags {
@@ -127,8 +133,8 @@ interface WantedTags {
   readonly takes: (tag: string) => boolean;
 }
 
-/** Reads the digest of every tag, eight at a time, and adds them to the manifest. */
-async function addImages(open: OpenProject, wanted: readonly WantedTags[], transport: Transport): Promise<void> {
+/** Reads the digest of every tag, eight at a time, and adds them to the manifest. @returns the sources of which no tag is wanted. */
+async function addImages(open: OpenProject, wanted: readonly WantedTags[], transport: Transport): Promise<string[]> {
   const atOnce = pLimit(8);
   const tell = progressLine((line) => printProgress(`read ${line} tags`));
   let [done, total] = [0, 0];
@@ -157,6 +163,7 @@ async function addImages(open: OpenProject, wanted: readonly WantedTags[], trans
       throw new CommandError(`${image}:${tag} is another digest in the manifest (${open.place({ image, tag })})`);
     open.edit(path, (text) => addDigest(text, image, digest, [tag]));
   });
+  return wanted.filter((_, index) => found[index]?.length === 0).map(({ source }) => source);
 }
 
 /** Every file below a prefix of a bucket. */

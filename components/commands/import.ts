@@ -42,6 +42,8 @@ export const importCommand = new Command("import")
       const { project, manifests, gcsEndpoint } = values;
       return await importLive(live, { project, manifests, gcsEndpoint, dryRun: values.dryRun === true });
     }
+    if (!(await isFolder(checkout)))
+      throw new CommandError(`there is no folder ${checkout}: SOURCE is as import --help says`);
     limitYoungGeneration();
     const { texts, problems: unread } = await k8sTexts(checkout);
     const imported = importK8s(texts, values.owners, shownPath(checkout));

@@ -1,5 +1,5 @@
 /** What a regsync.yml (regclient, "regsync" in its documentation) copies: from which repositories, which tags, to which names. Pure. */
-import { parseDocument } from "yaml";
+import { isNode, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 
 /** Tags of one repository that a regsync.yml copies. */
@@ -26,7 +26,7 @@ const entry = z.looseObject({
     })
     .optional(),
 });
-const form = z.looseObject({ sync: z.array(z.unknown()).default([]) });
+const form = z.looseObject({ sync: z.array(z.unknown()) });
 
 /**
  * Reads a regsync.yml. @param file its name, for the problems: a sentence each, with what is not taken over and why.
@@ -35,15 +35,24 @@ export function readRegsync(
   text: string,
   file: string,
 ): { readonly copies: RegsyncCopy[]; readonly problems: string[] } {
-  const document = parseDocument(text, { logLevel: "silent" });
-  if (document.errors.length > 0)
-    return { copies: [], problems: document.errors.map(({ message }) => `${file}: ${message}`) };
-  const whole = form.safeParse(document.toJS({ maxAliasCount: 100 }));
+  const lines = new LineCounter();
+  const document = parseDocument(text, { logLevel: "silent", prettyErrors: false, lineCounter: lines });
+  const at = (offset: number): string => `${file}:${lines.linePos(offset).line}:${lines.linePos(offset).col}`;
+  const [wrong] = document.errors; // what else it says of such a text comes of the first
+  if (wrong !== undefined) return { copies: [], problems: [`${at(wrong.pos[0])}: not YAML: ${wrong.message}`] };
+  let content: unknown;
+  try {
+    content = document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    return { copies: [], problems: [`${file}: ${(error as Error).message}`] };
+  }
+  const whole = form.safeParse(content);
   if (!whole.success) return { copies: [], problems: [`${file}: is no regsync.yml: it has no list sync`] };
   const problems: string[] = [];
   const found: { source: string; target: string; tag: string | undefined; takes: (tag: string) => boolean }[] = [];
   for (const [index, item] of whole.data.sync.entries()) {
-    const where = `${file}: sync[${index}]`;
+    const node = document.getIn(["sync", index], true);
+    const where = `${at((isNode(node) ? node.range?.[0] : undefined) ?? 0)}: sync[${index}]`;
     const read = entry.safeParse(item);
     if (!read.success) {
       problems.push(...read.error.issues.map(({ path, message }) => `${where}.${path.join(".")}: ${message}`));

@@ -289,6 +289,7 @@ describe("npm run promote and demote", () => {
   - {source: "${source}", target: registry.example.org/m/lib, type: repository, tags: {allow: ["v.*"]}}
   - {source: "${source}:nightly", target: registry.example.org/m/deep/lib, type: image}
   - {source: a.example, target: b.example, type: registry}
+  - {source: "${source}", target: registry.example.org/m/none, type: repository, tags: {allow: ["w.*"]}}
 `,
     );
     const imported = await run("import", "regsync.yml", "--project", "taken", "--json");
@@ -296,7 +297,8 @@ describe("npm run promote and demote", () => {
     const { changes, problems } = JSON.parse(imported.out) as { changes: string[]; problems: string[] };
     assert.deepEqual(changes.slice(1), [`+ lib:v1.0.0 ${one}`, `+ lib:v1.1.0 ${two}`]);
     assert.match(changes[0] ?? "", /^\+ deep\/lib:nightly sha256:/);
-    assert.match(problems.join(), /^regsync\.yml: sync\[2\]: a whole registry/);
+    assert.match(problems[0] ?? "", /^regsync\.yml:4:5: sync\[2\]: a whole registry/);
+    assert.deepEqual(problems.slice(1), [`regsync.yml: ${source} has no tag that allow and deny let through`]);
 
     await store("old/1.0/tool", "released");
     const gcs = ["--gcs-endpoint", `${servers.gcs}/storage/v1/`];

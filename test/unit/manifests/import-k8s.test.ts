@@ -255,6 +255,7 @@ filePrefix: tools/tool
       out: "",
       err: "error: . has nothing to import: none of registry.k8s.io, k8s.gcr.io, artifacts/filestores, artifacts/manifests, artifacts/mirroring has a file\n",
     });
+    assert.match((await run("nowhere")).err, /^error: there is no folder nowhere: /);
     assert.equal((await run()).code, 2);
   });
 

@@ -60,7 +60,20 @@ describe("regsync.yml", () => {
       /sync\[4\]\.target: /,
     ].entries())
       assert.match(problems[index] ?? "", expected);
-    assert.match(readRegsync("a: [", "f.yml").problems[0] ?? "", /^f\.yml: Flow sequence/);
+    assert.match(problems[4] ?? "", /^f\.yml:6:5: sync\[4\]/);
     assert.deepEqual(readRegsync("- x", "f.yml").problems, ["f.yml: is no regsync.yml: it has no list sync"]);
+    assert.deepEqual(readRegsync("version: 1", "f.yml").problems, ["f.yml: is no regsync.yml: it has no list sync"]);
+  });
+
+  it("what is not YAML, or unfolds without end, is one line", () => {
+    assert.deepEqual(readRegsync("version: 1\na: [\n", "f.yml").problems, [
+      "f.yml:3:1: not YAML: Flow sequence in block collection must be sufficiently indented and end with a ]",
+    ]);
+    const folded = ["a: &a [x, x]", ..."bcdef".split("").map((name, index) => unfold(name, "abcde"[index]!))];
+    assert.deepEqual(readRegsync(`${folded.join("\n")}\nsync: *f\n`, "f.yml").problems, [
+      "f.yml: Excessive alias count indicates a resource exhaustion attack",
+    ]);
   });
 });
+
+const unfold = (name: string, of: string): string => `${name}: &${name} [${Array(9).fill(`*${of}`).join(", ")}]`;
