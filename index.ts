@@ -24,6 +24,7 @@ import { signingSettings } from "./components/manifests/signing-settings.ts";
 import { trustSettings, verifiedBy } from "./components/manifests/trust-settings.ts";
 import { storageSettings } from "./components/mirrors/cdn-purges.ts";
 import { FillJob } from "./components/mirrors/fill-job.ts";
+import { fillBucket } from "./components/mirrors/fill-names.ts";
 import { awsBucketPatterns } from "./components/mirrors/mirror-names.ts";
 import { Mirrors } from "./components/mirrors/mirrors.ts";
 import { Monitoring } from "./components/monitoring/monitoring.ts";
@@ -125,8 +126,9 @@ const storage = cdn?.oncePurgeable(settings) ?? settings;
 /** Until every redirector knows what a project has left. */
 const departureSeconds = secondsToRead(config.redirector);
 
-/** Where it is not set, no promotion has this input. */
-const fillInput = config.fillAbove === undefined ? {} : { fillAbove: config.fillAbove };
+/** Where it is not set, no promotion has these inputs. */
+const fillInput =
+  config.fillAbove === undefined ? {} : { fillAbove: config.fillAbove, fillBucket: fillBucket(config.googlePrefix) };
 
 const areas = new Map<string, StagingArea>();
 const stagingAreas = new Map<string, { repository: pulumi.Output<string>; bucket: pulumi.Output<string> }>();

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { auditJobName, fillJobName } from "../mirrors/fill-names.ts";
 import { nearestRegion } from "../mirrors/nearest-mirrors.ts";
 import { quotaShare, quotaVariable } from "../promotion/http/request-budget.ts";
+import { ordersFolder } from "../promotion/run/fill-folders.ts";
 import { countOf } from "../promotion/text/count-of.ts";
 import { formatCount } from "../promotion/text/format-count.ts";
 import type { StackConfig } from "../stack/config.ts";
@@ -69,7 +70,7 @@ const operationSchema = z.object({ metadata: executionSchema });
 
 /** Folder of the orders of a mirror in the bucket: an execution's second argument says which mirror it is about. */
 export function orderFolder(mirror: string): string {
-  return `orders/${mirror}/`;
+  return `${ordersFolder}${mirror}/`;
 }
 
 /** The region whose jobs are for a mirror: its own, else the nearest that has a job. */

@@ -1,8 +1,7 @@
 import { nearestFirst } from "../mirrors/nearest-mirrors.ts";
+import { keyedLines } from "../promotion/provider/unwanted-lines.ts";
 import type { FilesRequest, ImageMirror, ImagesRequest } from "../promotion/run/request.ts";
 import { readStoreAddress } from "../promotion/run/store-address.ts";
-import { wantedText } from "../promotion/run/wanted-text.ts";
-import { splitLines } from "../promotion/text/split-lines.ts";
 import { CommandError } from "./command.ts";
 import type { Production } from "./production.ts";
 
@@ -100,7 +99,6 @@ function withdrawn<Request extends ImagesRequest | FilesRequest>(
   return of.flatMap(linesOf).filter((line) => !wanted.has(line)).length;
 }
 
-/** With the folder that they are in: another one of the same project has other artifacts. */
 function linesOf(request: ImagesRequest | FilesRequest): string[] {
-  return splitLines(wantedText(request)).map((line) => `${request.project} ${request.prefix} ${line}`);
+  return keyedLines(request).map((line) => `${request.project} ${line}`);
 }

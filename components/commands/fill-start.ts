@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { storeMirrors } from "../mirrors/bucket-mirrors.ts";
-import { fillBucket } from "../mirrors/fill-names.ts";
+import { auditJobName, fillBucket } from "../mirrors/fill-names.ts";
+import { auditOrderEnding } from "../promotion/run/fill-folders.ts";
 import type { Bucket } from "../promotion/storage/bucket.ts";
 import { putObject } from "../promotion/storage/small-object.ts";
 import type { StackConfig } from "../stack/config.ts";
@@ -110,9 +111,10 @@ export async function startJob(
   signal: AbortSignal,
 ): Promise<FillExecution> {
   const archive = await program();
+  const ending = settings.job === auditJobName ? auditOrderEnding : ".json.gz";
   const args = await inFillBucket(settings, async (bucket) => [
     await put(bucket, "programs/", archive, ".tar.gz", signal),
-    await put(bucket, orderFolder(order.mirror), gzipSync(JSON.stringify(order)), ".json.gz", signal),
+    await put(bucket, orderFolder(order.mirror), gzipSync(JSON.stringify(order)), ending, signal),
   ]);
   return await runFillJob(settings, fillRegionOf(settings, order.mirror), args, process.env, atOnce);
 }

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { causeOf } from "../promotion/http/errors.ts";
 import { quotaShare, quotaVariable } from "../promotion/http/request-budget.ts";
+import type { Bucket } from "../promotion/storage/bucket.ts";
 import { openStorage } from "../promotion/storage/storage.ts";
 import { type AuditOrder, readAuditOrder } from "./audit-order.ts";
 import { auditTask } from "./audit-task.ts";
@@ -16,6 +17,7 @@ import { FillLog } from "./fill-log.ts";
 import { type Filled, fillMirror } from "./fill-mirror.ts";
 import { type FillOrder, readFillOrder } from "./fill-order.ts";
 import { writeReport } from "./fill-report.ts";
+import { whileWanted } from "./fill-while-wanted.ts";
 import { interruptible } from "./interruptible.ts";
 import { printResult } from "./output.ts";
 import { parseShard, type Shard } from "./shard.ts";
@@ -42,15 +44,27 @@ try {
 
 /** @returns whether something could not be copied that a later try may bring. */
 async function fill(order: FillOrder, shard: Shard): Promise<boolean> {
-  const log = new FillLog(order.mirror, shard);
-  return await interruptible(async (signal) => {
-    const filled = await fillMirror(order, shard, { signal }, (told) => log.progress(told));
-    const isGivenUp = await giveUp(order, filled, signal);
-    log.ended(filled, isGivenUp);
-    if (filled.failures.length === 0 || isGivenUp) return false;
-    if (filled.failureKind === "denied") await sleep(pausesOfDenied[attemptNow()] ?? 0, undefined, { signal });
-    return true;
-  });
+  const [request] = [...order.files, ...order.images];
+  const storage = openStorage({ ...request?.storage, purges: [] });
+  // An order that was written by hand names none: nobody tells of what is withdrawn, and nobody reads reports.
+  const bucket = order.reports === undefined ? undefined : storage.open({ kind: "gcs", bucket: order.reports });
+  try {
+    return await interruptible(async (signal) => {
+      let log = new FillLog(order.mirror, shard);
+      const bring = async (wanted: FillOrder, stop: AbortSignal) => {
+        log = new FillLog(order.mirror, shard);
+        return await fillMirror(wanted, shard, { signal: stop }, (told) => log.progress(told));
+      };
+      const filled = await (bucket === undefined ? bring(order, signal) : whileWanted(order, bucket, signal, bring));
+      const isGivenUp = bucket !== undefined && (await giveUp(bucket, filled, signal));
+      log.ended(filled, isGivenUp);
+      if (filled.failures.length === 0 || isGivenUp) return false;
+      if (filled.failureKind === "denied") await sleep(pausesOfDenied[attemptNow()] ?? 0, undefined, { signal });
+      return true;
+    });
+  } finally {
+    await storage.close();
+  }
 }
 
 /** @returns whether something could not be read. */
@@ -65,24 +79,18 @@ async function readAll(order: AuditOrder, shard: Shard): Promise<boolean> {
  * retries for jobs"). So such a task succeeds for Cloud Run, and whoever asks after the fill reads its report.
  * @returns whether it did.
  */
-async function giveUp(order: FillOrder, { failures, failureKind }: Filled, signal: AbortSignal): Promise<boolean> {
+async function giveUp(bucket: Bucket, { failures, failureKind }: Filled, signal: AbortSignal): Promise<boolean> {
   const { CLOUD_RUN_EXECUTION: execution, CLOUD_RUN_TASK_INDEX } = process.env;
-  const [request] = [...order.files, ...order.images];
-  if (failures.length === 0 || order.reports === undefined || execution === undefined || request === undefined)
-    return false;
+  if (failures.length === 0 || execution === undefined) return false;
   const attempt = attemptNow();
   const isLasting = failureKind === "permanent" || (failureKind === "denied" && attempt >= pausesOfDenied.length);
   if (!isLasting || signal.aborted) return false;
-  const storage = openStorage({ ...request.storage, purges: [] });
   try {
-    const bucket = storage.open({ kind: "gcs", bucket: order.reports });
     await writeReport(bucket, { execution, task: Number(CLOUD_RUN_TASK_INDEX ?? 0), attempt }, failures, signal);
     return true;
   } catch (error) {
     printResult(JSON.stringify({ severity: "WARNING", message: `the report cannot be written: ${causeOf(error)}` }));
     return false;
-  } finally {
-    await storage.close();
   }
 }
 

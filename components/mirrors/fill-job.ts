@@ -6,6 +6,7 @@ import { IAMBinding as AccountIAMBinding } from "@pulumi/gcp/serviceaccount/iamb
 import { Bucket } from "@pulumi/gcp/storage/bucket.js";
 import { BucketIAMBinding } from "@pulumi/gcp/storage/bucketIAMBinding.js";
 import * as pulumi from "@pulumi/pulumi";
+import { ordersFolder, unwantedFolder } from "../promotion/run/fill-folders.ts";
 import { bucketLocation } from "../stack/bucket-location.ts";
 import type { Region } from "../stack/geography.ts";
 import {
@@ -149,7 +150,10 @@ export class FillJob extends pulumi.ComponentResource {
         lifecycleRules: [
           // What was found and what was given up is told for a year, unless somebody mends it.
           { action: { type: "Delete" }, condition: { age: 365 } },
-          { action: { type: "Delete" }, condition: { age: 30, matchesPrefixes: ["orders/", "programs/"] } },
+          {
+            action: { type: "Delete" },
+            condition: { age: 30, matchesPrefixes: [ordersFolder, "programs/", unwantedFolder] },
+          },
         ],
         forceDestroy: true,
       },

@@ -58,7 +58,7 @@ describe("an audit of every byte", () => {
     );
     const [execution] = jobs.executions.get("europe-west1")!;
     const [, key = ""] = execution!.template.containers[0]!.args;
-    assert.match(key, /^orders\/files-gcp-europe-west1\/[0-9a-f]{64}\.json\.gz$/);
+    assert.match(key, /^orders\/files-gcp-europe-west1\/[0-9a-f]{64}\.audit\.json\.gz$/);
     const order = readAuditOrder(gunzipSync((await stores.served("org-fill", key))!.bytes).toString())!;
     assert.deepEqual([order.mirror, order.findings], [mirror, "org-fill"]);
 

@@ -153,10 +153,10 @@ describe("a fill by tasks", () => {
     const sums = [`lost sha256:${"0".repeat(64)}`, `other sha256:${"1".repeat(64)}`];
     const wanted = [...files.files.trim().split("\n").slice(0, 3), ...sums].sort().map((line) => `${line}\n`);
     const mirrors = files.mirrors.map((one) => (one.bucket === "asia" ? { ...one, bucket: "given-up" } : one));
-    const order = (reports: string) =>
+    const order = (reports: string, storage = stores.settings) =>
       write({
         ...fillOrderOf(
-          { images: [], files: [{ ...files, files: wanted.join(""), mirrors }] },
+          { images: [], files: [{ ...files, files: wanted.join(""), mirrors, storage }] },
           "files-gcp-asia-east1",
           new Set(),
         ),
@@ -173,9 +173,22 @@ describe("a fill by tasks", () => {
       /file lost .*no mirror has it.*\n.*file other .*which is not what the manifest says/,
     );
 
-    const unreported = await start(await order("no-such-bucket"), 0, 1).ended;
+    const gcs = await startFaultyProxy(new URL(stores.gcs).host);
+    gcs.inject((method, url) =>
+      method === "POST" && url.includes("/b/reports/") ? { kind: "answer", status: 403, body: "{}" } : undefined,
+    );
+    const denied = { ...stores.settings, gcsEndpoint: `http://${gcs.host}` };
+    const unreported = await start(await order("reports", denied), 0, 1).ended;
+    await gcs.close();
     assert.equal(unreported.code, 1, unreported.output);
     assert.match(unreported.output, /"WARNING","message":"the report cannot be written: /);
+
+    const untold = await start(await order("no-such-bucket"), 0, 1).ended;
+    assert.equal(untold.code, 1, untold.output);
+    assert.match(
+      untold.output,
+      /^{"severity":"ERROR","message":"gs:\/\/no-such-bucket: what is withdrawn cannot be read/,
+    );
   });
 
   it("what is there and not wanted stays, and a failure that nobody would read of ends the task with 1", async () => {

@@ -50,6 +50,8 @@ export interface Seen {
   readonly at: number;
   /** Bytes of body that were sent back. */
   sent: number;
+  /** Whether its answer has been sent, or its connection has ended. */
+  ended: boolean;
 }
 
 /** Chooses what happens to a request; undefined: it passes. */
@@ -114,8 +116,11 @@ export async function startFaultyProxy(target: string, options: ProxyOptions = {
   const sockets = new Set<Socket>();
   const listener: RequestListener = (incoming, outgoing) => {
     const { method = "GET", url = "/" } = incoming;
-    const entry: Seen = { method, url, headers: incoming.headers, at: performance.now(), sent: 0 };
+    const entry: Seen = { method, url, headers: incoming.headers, at: performance.now(), sent: 0, ended: false };
     seen.push(entry);
+    outgoing.once("close", () => {
+      entry.ended = true;
+    });
     pass(incoming, outgoing, { hostname, port: Number(port) }, choose(method, url, incoming.headers), entry);
   };
   const server: Server = options.tls ? createTlsServer(options.tls, listener) : createServer(listener);

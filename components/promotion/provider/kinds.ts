@@ -52,6 +52,7 @@ const common = {
   staging: z.string(),
   removalShare: z.number().min(0).max(1),
   fillAbove: z.int().positive().optional(),
+  fillBucket: z.string().min(1).optional(),
   departureSeconds: z.number().min(0).optional(),
   withdrawn: z.string().optional(),
   storage: storageSchema,

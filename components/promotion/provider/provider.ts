@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { compareInputs, type Properties, unknown } from "../../plugin/properties.ts";
 import { PartialFailure, type ResourceLog, type ResourceProvider } from "../../plugin/protocol.ts";
+import { causeOf } from "../http/errors.ts";
 import { shareOfTheDay } from "../run/deep-share.ts";
 import { previewHeadings } from "../run/preview-headings.ts";
 import { progressLine } from "../run/progress.ts";
@@ -155,7 +156,13 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const request = allowed(previous.request);
       const beforeRemoval = () => unlisted(kind, last, "");
       const outcome = await explained(request, () =>
-        remove({ ...previous, request }, context(urn, "removing:", beforeRemoval)),
+        remove(
+          { ...previous, request },
+          {
+            ...context(urn, "removing:", beforeRemoval),
+            beforeChanges: () => toldFills(urn, kind, { ...request, [kind.text]: "" } as AnyRequest, request),
+          },
+        ),
       );
       for (const { line } of outcome.unpurged ?? []) await log.lasting(urn, "warning", line);
       keepFailedPurges(request.project, outcome, process.env);
@@ -193,7 +200,10 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     const beforeRemoval = () => unlisted(kind, inputs, String(inputs[kind.text]));
     const recorder = new RunRecorder();
     const ended = await explained(asked, () =>
-      promote(request, previous, context(urn, "promoting:", beforeRemoval, recorder)),
+      promote(request, previous, {
+        ...context(urn, "promoting:", beforeRemoval, recorder),
+        beforeChanges: () => toldFills(urn, kind, request, lastState?.request),
+      }),
     );
     for (const { line } of ended.unpurged ?? []) await log.lasting(urn, "warning", line);
     keepFailedPurges(request.project, ended, process.env);
@@ -216,6 +226,37 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     }
     await log.lasting(urn, "info", [outcome.summary, ...leftInWords(left)].join("; "));
     return { ...outputsOf(kind, inputs, inputs, done), ...fillingOf(request, left) };
+  }
+
+  /**
+   * Tells the fills that run what a run withdraws, and waits until none of them brings it any more. A withdrawal waits for nothing else: where they cannot
+   * be told, it goes on.
+   */
+  async function toldFills(urn: string, kind: Kind, request: AnyRequest, last: AnyRequest | undefined): Promise<void> {
+    const { fillBucket, project } = request;
+    if (fillBucket === undefined) return;
+    const [{ openStorage }, { changeOf, tellFills }] = await Promise.all([
+      import("../storage/storage.ts"),
+      import("./unwanted-lines.ts"),
+    ]);
+    const storage = openStorage({ ...request.storage, purges: [] });
+    try {
+      await tellFills(
+        storage.open({ kind: "gcs", bucket: fillBucket }),
+        changeOf(kind.text, request, last),
+        stop.signal,
+        () => void log.status(urn, "waiting until the fills that run know what is withdrawn"),
+      );
+    } catch (error) {
+      stop.signal.throwIfAborted();
+      await log.lasting(
+        urn,
+        "warning",
+        `project ${project}: fills that run could not be told what is withdrawn: ${causeOf(error)}. What they bring back \`artifacts sync\` removes, after \`artifacts fill --cancel outdated\``,
+      );
+    } finally {
+      await storage.close();
+    }
   }
 
   /**

@@ -26,6 +26,8 @@ export interface PromotionArgs {
    * none is.
    */
   readonly fillAbove?: number;
+  /** Name of the bucket with the orders of the fills, which are told there what is withdrawn; undefined: there are none. */
+  readonly fillBucket?: string;
   /** What is removed on purpose, beyond that share: lines that begin with a reference or a path, then why. */
   readonly withdrawn?: pulumi.Input<string>;
   readonly storage: pulumi.Input<Inputs<StorageSettings>>;

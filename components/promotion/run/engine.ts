@@ -81,6 +81,7 @@ export function promotionOf<
     const plan = kind.plan(request, previous);
     if (plan.errors.length > 0) throw new Error(plan.errors.join("\n"));
     const departure = departureOf(kind, request, previous);
+    await context.beforeChanges?.();
     let stayed: readonly MirrorProgress[] = [];
     const report = (progress: Progress): void => {
       stayed = progress.mirrors;

@@ -104,6 +104,8 @@ export interface ImagesRequest {
   readonly withdrawn?: string | undefined;
   /** A new mirror that lacks more lines than this which production has had before is left to `artifacts fill`; undefined: none is. */
   readonly fillAbove?: number | undefined;
+  /** Name of the bucket in Cloud Storage with the orders of the fills, which are told there what is withdrawn; undefined: there are none. */
+  readonly fillBucket?: string | undefined;
   /** What must be proven of a digest before it is promoted; undefined: nothing. */
   readonly trust?: TrustSettings | undefined;
   /** What the last run required, where that was something else: what this run promotes must satisfy it too. */
@@ -150,6 +152,8 @@ export interface FilesRequest {
   readonly withdrawn?: string | undefined;
   /** A new mirror that lacks more lines than this which production has had before is left to `artifacts fill`; undefined: none is. */
   readonly fillAbove?: number | undefined;
+  /** Name of the bucket in Cloud Storage with the orders of the fills, which are told there what is withdrawn; undefined: there are none. */
+  readonly fillBucket?: string | undefined;
   /** What must be proven of a file before it is promoted; undefined: nothing. */
   readonly trust?: TrustSettings | undefined;
   /** What the last run required, where that was something else: what this run promotes must satisfy it too. */
@@ -208,6 +212,8 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Called often; the receiver throttles. */
   report(progress: Progress): void;
+  /** Called once the run is planned, before it changes anything. Its failure is the run's. */
+  beforeChanges?(): Promise<void>;
   /**
    * Called once, after all additions and before the first removal, so that the catalogue can unlist items even if the
    * run is killed. Best effort: it must not throw or take long.
