@@ -41,4 +41,4 @@ describe("broken", () => {
   assert.equal(code, 1, output);
   assert.match(output, /the third registry does not start/);
   assert.match(output, /\n0 passed, 2 failed, 0 skipped\n$/);
-}).timeout(300_000);
+});

@@ -449,7 +449,7 @@ describe("promotion of files between real stores", () => {
     const second = await promoted(request);
     assert.equal(second.summary, "nothing to do");
     assert.deepEqual((await takeFileInventory(request, context())).incomplete, {});
-  }).timeout(240_000);
+  });
 
   it("a bucket that does not exist fails that mirror only", async () => {
     await stage({ a: "a" });

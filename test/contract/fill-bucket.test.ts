@@ -21,8 +21,7 @@ const bucket = "demo-artifacts-europe-west1";
 const filler = "serviceAccount:artifacts-fill@demo-project.iam.gserviceaccount.com";
 const tasks = 5;
 
-describe("a fill of a bucket of Cloud Storage that is an image mirror", function () {
-  this.timeout(120_000);
+describe("a fill of a bucket of Cloud Storage that is an image mirror", () => {
   const { signal } = new AbortController();
   const context = { signal, report: () => {} };
   const promotion = imagePromotion({ listingLife: 0 });

@@ -80,8 +80,7 @@ describe("the start of a fill", () => {
     assert.match((await start("--mirror", "files-gcp-europe-west1")).out, /started artifacts-fill-1/);
   });
 
-  it("one that runs is left alone when something is added, and gives way to another when its order has what was withdrawn", async function () {
-    this.timeout(40_000); // Cloud Run's ten seconds to stop, twice
+  it("one that runs is left alone when something is added, and gives way to another when its order has what was withdrawn", async () => {
     const one = `files:\n  - name: a\n    sha256: ${hash("a")}\n`;
     const two = `${one}  - name: b\n    sha256: ${hash("b")}\n`;
     const wanted = (text: string) => writeFile(join(stores.folder, "manifests/tool/files.yaml"), text);
@@ -118,8 +117,7 @@ describe("the start of a fill", () => {
     await wanted(one);
   });
 
-  it("--cancel all ends what runs, of one mirror or of all, also what nobody knows any more", async function () {
-    this.timeout(30_000);
+  it("--cancel all ends what runs, of one mirror or of all, also what nobody knows any more", async () => {
     await start("--mirror", "files-gcp-europe-west1", "--mirror", "files-gcp-us-central1");
     const { code, out } = await fill("--cancel", "all", "--mirror", "files-gcp-us-central1");
     assert.deepEqual([code, out], [0, "files-gcp-us-central1: cancelled artifacts-fill-0 in us-central1\n"]);
@@ -163,8 +161,7 @@ describe("the start of a fill", () => {
     }
   });
 
-  it("the wait outlasts answers that Cloud Run does not give", async function () {
-    this.timeout(60_000);
+  it("the wait outlasts answers that Cloud Run does not give", async () => {
     const waiting = start("--wait", "--mirror", "files-gcp-us-central1");
     const all = jobs.executions.get("us-central1")!;
     while (all.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));

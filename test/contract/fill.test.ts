@@ -33,8 +33,7 @@ let files: FilesRequest;
 let program: string;
 
 describe("a fill by tasks", () => {
-  before(async function () {
-    this.timeout(120_000);
+  before(async () => {
     stores = await startObjectStores();
     program = join(stores.folder, "program");
     await mkdir(program);
@@ -102,8 +101,7 @@ describe("a fill by tasks", () => {
     await stores.stop();
   });
 
-  it("three of five tasks are killed in a slow region and tried again: the mirror is complete, read from the nearest one", async function () {
-    this.timeout(120_000);
+  it("three of five tasks are killed in a slow region and tried again: the mirror is complete, read from the nearest one", async () => {
     const order = await write(fillOrderOf({ images: [images], files: [] }, "images-asia-east1", new Set()));
     canonical.seen.length = 0;
     // The region answers late: the tasks are in the middle of their work when they are killed.
@@ -131,8 +129,7 @@ describe("a fill by tasks", () => {
     assert.match(again.output, /"event":"fill-ended".*"copied":0,"bytes":0,"failed":0/);
   });
 
-  it("files: inside the store where it can copy, once each, by tasks that run twice at the same time", async function () {
-    this.timeout(60_000);
+  it("files: inside the store where it can copy, once each, by tasks that run twice at the same time", async () => {
     for (const mirror of ["files-gcp-asia-east1", "files-aws-us-east-1"]) {
       const order = await write(fillOrderOf({ images: [], files: [files] }, mirror, new Set([mirror])));
       const twice = Array.from({ length: 2 * tasks }, (_, task) => start(order, task % tasks));

@@ -313,7 +313,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       assert.deepEqual(outcome.failures, [
         `project ${request.project}: stopped with 2 steps to go; the next run resumes`,
       ]);
-    }).timeout(60_000);
+    });
 
     it("gives up a mirror that never responds, and completes the others", async () => {
       const { request, repository } = await stage(2_000, { stallTimeout: 1_000, rules: { maxErrorTime: 1_500 } });

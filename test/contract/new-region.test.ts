@@ -33,8 +33,7 @@ describe("a new region", () => {
   /** What the engine remembers. */
   let state: { inputs: Properties; outputs: Properties };
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     stores = await startObjectStores();
     for (const bucket of ["staging", "us", "eu"]) await stores.makeBucket("gcs", bucket);
     for (const name of [...names, "2.0/new"]) await stores.stage("staging", name, contentOf(name));
@@ -115,8 +114,7 @@ describe("a new region", () => {
     await redirector.logged(new RegExp(`"objects":${objects}\\b`));
   }
 
-  it("is made without what was there before, and filled outside of the deployment", async function () {
-    this.timeout(60_000);
+  it("is made without what was there before, and filled outside of the deployment", async () => {
     assert.equal(await deploy(names, [us]), "");
     said.length = 0;
     assert.equal(await deploy([...names, "2.0/new"], [us, eu]), eu.name);

@@ -261,5 +261,5 @@ describe("objects", () => {
       last.map(({ mirror, line }) => `${mirror} ${line}`),
       ["gcs binaries/many1000/ (1 file, 5 bytes)", "s3 binaries/many1000/ (1 file, 5 bytes)"],
     );
-  }).timeout(240_000);
+  });
 });

@@ -51,8 +51,7 @@ interface PreviewStep {
 }
 
 for (const { version, mends, removes } of releases) {
-  describe(`the state of release ${version}`, function () {
-    this.timeout(5 * 60_000);
+  describe(`the state of release ${version}`, () => {
     const page = join(folderOf(version), "changes.golden.txt");
     let steps: readonly PreviewStep[];
     let mended: readonly string[];

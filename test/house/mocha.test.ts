@@ -151,7 +151,27 @@ describe("test files", () => {
     const text = `before(() => {});\nfor (const a of [1]) {\n  after(() => {});\n}\ndescribe("x", () => {\n  after(() => {});\n});`;
     assert.deepEqual(rootHooks(text, "a.ts"), ["a.ts:1: before", "a.ts:3: after"]);
   });
+
+  it("have at least the runner's time: less makes a busy machine a failure", () => {
+    const timeout = Number(/"timeout": (\d+)/.exec(readFileSync(join(root, ".mocharc.jsonc"), "utf8"))?.[1]);
+    const found = files.flatMap(({ file, text }) => timesBelow(timeout, text).map((time) => `${file}: ${time}`));
+    assert.deepEqual(found, []);
+    const times = ["this.@(60_000);", "this.@(11 * 60_000);", "}).@(5 * 60_000);", "AbortSignal.@(1);"];
+    const text = times.join("\n").replaceAll("@", "timeout"); // else this file has them
+    assert.deepEqual(timesBelow(600_000, text), ["60_000", "5 * 60_000"]);
+  });
 });
+
+/** The times that suites and tests are given, as they stand in the text, below a limit in ms. */
+function timesBelow(limit: number, text: string): string[] {
+  const given = [...text.matchAll(/(?<!AbortSignal)\.timeout\(([\d_* ]+)\)/g)].map(([, time = ""]) => time);
+  const milliseconds = (time: string): number =>
+    time
+      .replaceAll("_", "")
+      .split("*")
+      .reduce((product, factor) => product * Number(factor), 1);
+  return given.filter((time) => milliseconds(time) < limit);
+}
 
 /** Calls of hooks that stand in no `describe`. */
 function rootHooks(text: string, name: string): string[] {

@@ -21,8 +21,7 @@ interface MirrorAudit {
   readonly execution: { readonly state: string; readonly tasks: number };
 }
 
-describe("mirrors that a job reads back", function () {
-  this.timeout(10 * 60_000);
+describe("mirrors that a job reads back", () => {
   let drill: Drill;
   let project: DemoProject;
 

@@ -23,8 +23,7 @@ const slowly = (rate: number) => (method: string) =>
   method === "PUT" ? ({ kind: "slow-request", rate } as const) : undefined;
 const inTaipei = { "x-rehearsal-client": "25.03,121.56" };
 
-describe("new regions that a job fills", function () {
-  this.timeout(10 * 60_000);
+describe("new regions that a job fills", () => {
   let drill: Drill;
   let project: DemoProject;
   let s3: FaultyProxy;

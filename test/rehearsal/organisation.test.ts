@@ -7,8 +7,7 @@ import { type RehearsalProcess, Workspace } from "../support/rehearsal/rehearsal
 
 const fixture = "test/support/organisations/with-aws.yaml";
 
-describe("npm run rehearse", function () {
-  this.timeout(10 * 60_000);
+describe("npm run rehearse", () => {
   let place: Workspace;
   let rehearsal: RehearsalProcess;
 

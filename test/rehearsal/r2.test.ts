@@ -20,8 +20,7 @@ const bucket = "acme-images";
 const domain = "https://images-r2.example.org";
 const account = "1a2b3c4d5e6f1a2b3c4d5e6f1a2b3c4d";
 
-describe("a bucket at R2", function () {
-  this.timeout(10 * 60_000);
+describe("a bucket at R2", () => {
   let drill: Drill;
   let artifacts: DemoArtifacts;
   let manifests: string;

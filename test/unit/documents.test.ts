@@ -9,9 +9,7 @@ import { readMarkdown } from "../support/documents/read-document.ts";
 const root = join(import.meta.dirname, "../..");
 const files = await documentFiles();
 
-describe("documents", function () {
-  this.timeout(120_000);
-
+describe("documents", () => {
   it("are found", () => {
     for (const wanted of ["README.md", "CONTRIBUTING.md", "docs/operating.md", "redirector/README.md"])
       assert.ok(files.includes(wanted), wanted);

@@ -54,8 +54,7 @@ describe("the redirector in front of a bucket alone", () => {
   itUnless(
     noPodman,
     "the redirector as a container, by the lines of docs/operating.md, serves the same pulls",
-    async function () {
-      this.timeout(180_000);
+    async () => {
       const registry = await startRegistry("olareg");
       try {
         const own = `${registry.host}/redirector:test`;

@@ -71,8 +71,7 @@ describeUnless(unbuilt, "trust: real cosign", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it("cosign signs by key; what is signed is promoted, and cosign verifies it and its verification summary through the redirector from the far mirror", async function () {
-    this.timeout(60_000);
+  it("cosign signs by key; what is signed is promoted, and cosign verifies it and its verification summary through the redirector from the far mirror", async () => {
     const staging = new Pusher(registry.host, "staging/tool/app");
     const [signed, child, unsigned] = [await staging.image(), await staging.image(), await staging.image()];
     const root = await staging.index([child]);
@@ -130,8 +129,7 @@ describeUnless(unbuilt, "trust: real cosign", () => {
     assert.doesNotMatch(redirector.output(), / (manifest|blob) m0/, "from the far mirror alone");
   });
 
-  it("a file's promotion is verified by cosign with the proof beside it, and by nobody with another file or key", async function () {
-    this.timeout(60_000);
+  it("a file's promotion is verified by cosign with the proof beside it, and by nobody with another file or key", async () => {
     for (const bucket of ["staging-files", "files"]) await stores.makeBucket("gcs", bucket);
     const key = testKeyPair();
     const digest = sha256(Buffer.from("the tool"));
@@ -184,8 +182,7 @@ describeUnless(unbuilt, "trust: real cosign", () => {
   itUnless(
     noVerifier,
     "slsa-verifier verifies a file's summary at its level and name, and reads that of an image through the redirector",
-    async function () {
-      this.timeout(60_000);
+    async () => {
       const host = `127.0.0.1:${redirector.port}`;
       const call = promisify(execFile);
       const env = { PATH: process.env["PATH"], HOME: folder };
@@ -225,8 +222,7 @@ describeUnless(unbuilt, "trust: real cosign", () => {
     },
   );
 
-  it("what the far mirror lacks yet is verified through the redirector: it is in the canonical mirror", async function () {
-    this.timeout(60_000);
+  it("what the far mirror lacks yet is verified through the redirector: it is in the canonical mirror", async () => {
     const late = await new Pusher(registry.host, "m0/tool/late").image({ tags: ["v1"] });
     const made = await run(
       ...["sign", "--key", "cosign.key", "--yes", ...offline.sign, `${registry.host}/m0/tool/late@${late.digest}`],

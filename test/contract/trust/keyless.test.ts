@@ -37,8 +37,7 @@ describeUnless(unbuilt, "trust: keyless, by real authorities", () => {
   const promotion = imagePromotion();
   const context: Context = { signal: new AbortController().signal, report: () => {} };
   const run = (...args: readonly string[]) => cosignIn(folder, cosign!)(...args);
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     environment = { ...process.env };
     folder = await mkdtemp(join(tmpdir(), "artifacts-keyless-"));
     [registry, sigstore] = await Promise.all([
@@ -56,8 +55,7 @@ describeUnless(unbuilt, "trust: keyless, by real authorities", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it("what a project's workflow signed with cosign is promoted and signed by the deploying workflow; cosign verifies both, by identity", async function () {
-    this.timeout(60_000);
+  it("what a project's workflow signed with cosign is promoted and signed by the deploying workflow; cosign verifies both, by identity", async () => {
     const staging = new Pusher(registry.host, "staging/tool/app");
     const [signed, foreign] = [await staging.image(), await staging.image()];
     const sign = (image: Pushed, workflow: string) =>

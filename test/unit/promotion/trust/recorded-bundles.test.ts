@@ -56,8 +56,7 @@ describeUnless(noBundles, "recorded bundles", () => {
       }
     });
 
-  it("a bundle with one byte changed is refused, or proves exactly the same", function () {
-    this.timeout(60_000);
+  it("a bundle with one byte changed is refused, or proves exactly the same", () => {
     const content = readFileSync(join(data, "a.txt"));
     const trust = { roots: publicRoots(), keys: [] };
     const good = readFileSync(join(data, "happy-path-v0.3", "bundle.sigstore.json"));

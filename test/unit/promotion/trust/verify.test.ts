@@ -309,8 +309,7 @@ describe("verification", () => {
       });
   });
 
-  it("a changed byte of a signature, a statement or a certificate never verifies as something else", async function () {
-    this.timeout(60_000);
+  it("a changed byte of a signature, a statement or a certificate never verifies as something else", async () => {
     const good = Buffer.from(await sigstore.bundle({ digest }));
     const proven = JSON.stringify(verifyBundle(good, { digest }, trust));
     let refused = 0;
