@@ -23,6 +23,8 @@ import { afterFile } from "../cleanup.ts";
 import { Workspace } from "./rehearsal.ts";
 import { standInRedirector } from "./stand-in-redirector.ts";
 
+const commandLine = join(projectRoot, "components/commands/artifacts.mjs");
+
 /** A resource of the emulated cloud. */
 export interface CloudResource {
   readonly type: string;
@@ -235,7 +237,7 @@ export class Drill {
    */
   start(command: string): OperatorCommand {
     const path = [this.#bin, dirname(process.execPath), process.env["PATH"]].join(delimiter);
-    const artifacts = `node ${join(projectRoot, "components/commands/artifacts.mjs")}`;
+    const artifacts = `node ${commandLine}`;
     const line = command.replace(/\bnpm run adopt\b/, `${artifacts} adopt`).replace(/\bnpx artifacts\b/, artifacts);
     return new OperatorCommand(line, {
       ...process.env,
@@ -315,7 +317,7 @@ export class Drill {
 
 /**
  * Writes a `pulumi` for the operator's shell, which answers every question with yes: the rehearsal's CLI (local/tools/pulumi.ts). What that adds to a
- * command that acts on the stack is always the same, so such a command starts the engine at once: the process between costs 0.3 s each time.
+ * command is nearly always the same, so the engine is started at once: the process between costs 0.3 s each time.
  */
 async function writeOperator(folder: string, stack: Stack): Promise<string> {
   const bin = join(folder, "operator");
@@ -325,13 +327,16 @@ async function writeOperator(folder: string, stack: Stack): Promise<string> {
   const environment = stack.environment();
   const changed = Object.entries(environment).filter(([name, value]) => process.env[name] !== value);
   const left = Object.keys(process.env).filter((name) => !(name in environment));
-  const acting = ["up", "preview", "refresh", "destroy", "cancel"].map((command) => {
-    const named = [command, "--stack", "local"];
+  const direct = ["up", "preview", "refresh", "destroy", "cancel", "stack export", "stack output"].map((command) => {
+    const named = [...command.split(" "), "--stack", "local"];
     const added = stack.words(named, false).slice(named.length);
     return `  "${command} "*) set -- "$@" $stack ${added.map(quoted).join(" ")} --color never ;;`;
   });
   const cli = `exec node ${quoted(join(projectRoot, "local/tools/pulumi.ts"))} "$@" --non-interactive --color never`;
+  const watched = `node ${quoted(commandLine)} engine-run --engine ${quoted(engine.path)} --`;
+  // Asked whether it is the machine's own engine, it says no at once, as local/tools/tools.ts does.
   const script = `#!/bin/sh
+[ -z "$ARTIFACTS_ASKED_FOR_VERSION" ] || exit 1
 case "$* " in
   *--preview-only*) ;;
   "up "* | "refresh "*) set -- "$@" --yes --skip-preview ;;
@@ -340,16 +345,20 @@ esac
 PATH="\${PATH#*:}"
 stack="--stack local"
 case " $* " in
-  *" --config-file"* | *" --continue-on-error "*) ${cli} ;;
+  *" --config-file"*) ${cli} ;;
   *" --stack local "*) stack="" ;;
   *" --stack"* | *" -s "*) ${cli} ;;
 esac
 case "$* " in
-${acting.join("\n")}
+${direct.join("\n")}
   *) ${cli} ;;
 esac
 unset ${left.join(" ")}
 ${changed.map(([name, value = ""]) => `export ${name}=${quoted(value)}`).join("\n")}
+case " $* " in
+  *" --event-log "*) ;;
+  *" --continue-on-error "*) exec ${watched} "$@" ;;
+esac
 exec ${quoted(engine.path)} "$@"
 `;
   const file = join(bin, "pulumi");
