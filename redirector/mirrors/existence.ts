@@ -19,9 +19,9 @@ export interface ExistenceCheck {
   /** The mirror is not asked: without the presence documents nothing is known of it. */
   readonly isPublishedOnly?: boolean;
   /** How long at most it is believed that the object is absent or refused there; by default as long as the settings say. */
-  readonly absentSeconds?: number;
+  readonly absentSeconds?: number | undefined;
   /** The hash of the URL, once it was needed: checks of objects that are asked for again and again are made once. */
-  hash?: number;
+  hash?: number | undefined;
 }
 
 /** What a mirror reports about an object: present (true), absent (false) or refused; undefined if the mirror asks for fewer requests (429). */

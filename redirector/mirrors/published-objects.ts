@@ -16,7 +16,7 @@ export interface PublishedCheck {
   /** The mirror holds image layers only. */
   readonly layer?: boolean;
   /** The object's keys, once they were needed. */
-  published?: readonly number[];
+  published?: readonly number[] | undefined;
 }
 
 /** A presence document, and what the index says of its project. */

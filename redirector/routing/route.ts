@@ -141,12 +141,8 @@ function registryRoute(rawPath: string, query: string): Route {
       if (!isRepositoryName(name)) return invalidName;
       const problem = reference.includes(":") ? judgeDigest(reference) : refuseTag(reference);
       if (problem) return problem;
-      return {
-        kind: "manifest",
-        path: path.slice(3),
-        query,
-        ...(attachmentsTag.test(reference) && { isAttachments: true }),
-      };
+      const found: ManifestRoute = { kind: "manifest", path: path.slice(3), query };
+      return attachmentsTag.test(reference) ? { ...found, isAttachments: true } : found;
     }
     case "blobs":
       if (!isRepositoryName(name)) return invalidName;

@@ -38,3 +38,22 @@ it("caches targets that lead to a mirror; not others, nor long ones", () => {
   for (let i = 0; i < 5000; i++) targets.read("GET", `/nothing/${i}`);
   assert.ok(again("/v2/pause/manifests/3.9"));
 });
+
+it("keeps the targets that are asked for again, however many others are asked for once", () => {
+  const targets = new Targets(longest);
+  const ask = (target: string) => targets.read("GET", target);
+  for (let i = 0; i < 2000; i++) ask(`/v2/first/manifests/${i}`); // the cache is full
+  const popular = Array.from({ length: 300 }, (_, i) => `/v2/popular/manifests/${i}`);
+  const before = new Map<string, unknown>();
+  let once = 0;
+  let known = 0;
+  for (let round = 0; round < 40; round++) {
+    for (const target of popular) {
+      const { checks } = ask(target);
+      if (round >= 30 && checks !== undefined && before.get(target) === checks) known++;
+      before.set(target, checks);
+    }
+    for (let i = 0; i < 1200; i++) ask(`/v2/once/manifests/${once++}`);
+  }
+  assert.ok(known > 0.9 * 10 * popular.length, `${known} of ${10 * popular.length}`);
+});
