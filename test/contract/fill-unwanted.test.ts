@@ -22,8 +22,7 @@ const { signal } = new AbortController();
 const order = "orders/files-aws-us-east-1/x.json.gz";
 const whole = { index: 1, count: 1 };
 
-describe("what is withdrawn while a fill runs", function () {
-  this.timeout(90_000);
+describe("what is withdrawn while a fill runs", () => {
   let stores: ObjectStores;
   let s3: FaultyProxy;
   let storage: Storage;
