@@ -15,13 +15,3 @@ export function auditOrderOf(production: ProductionSources, mirror: string, find
   const { storage } = production;
   return { auditOrder: 1, findings, storage, ...mirrorOrderOf(production, mirror, new Set()) };
 }
-
-/** Reads an order that {@link auditOrderOf} made, from JSON; undefined: the text is none. */
-export function readAuditOrder(text: string): AuditOrder | undefined {
-  try {
-    const order = JSON.parse(text) as Partial<AuditOrder> | null;
-    return order?.auditOrder === 1 ? (order as AuditOrder) : undefined;
-  } catch {
-    return undefined; // whoever reads other orders says so
-  }
-}

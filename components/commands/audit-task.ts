@@ -1,3 +1,4 @@
+import { cloudRunTask } from "../promotion/run/cloud-run-task.ts";
 import { openStorage } from "../promotion/storage/storage.ts";
 import { countOf } from "../promotion/text/count-of.ts";
 import { formatBytes } from "../promotion/text/format-bytes.ts";
@@ -31,8 +32,9 @@ export async function auditTask(
   const storage = openStorage(order.storage);
   try {
     const bucket = storage.open({ kind: "gcs", bucket: order.findings });
-    const saved = new AuditFindings(bucket, environment["CLOUD_RUN_EXECUTION"] ?? "", signal);
-    const [task, attempt] = [shard.index - 1, Number(environment["CLOUD_RUN_TASK_ATTEMPT"] ?? 0)];
+    const { execution = "", attempt } = cloudRunTask(environment);
+    const saved = new AuditFindings(bucket, execution, signal);
+    const task = shard.index - 1;
     const from = await saved.of(task);
     const log = new AuditLog(order.mirror, shard, from, write);
     let now = from;

@@ -8,7 +8,8 @@ import { openStorage } from "../promotion/storage/storage.ts";
 import type { StackConfig } from "../stack/config.ts";
 import { asking, CommandError } from "./command.ts";
 import type { FillExecution } from "./fill-executions.ts";
-import { type FillOrder, linesWithdrawn, readFillOrder } from "./fill-order.ts";
+import { type FillOrder, linesWithdrawn } from "./fill-order.ts";
+import { readTaskOrder } from "./task-order.ts";
 
 /** Does something with the bucket. @throws CommandError */
 export async function inFillBucket<Result>(
@@ -47,7 +48,8 @@ async function readOrder(bucket: Bucket, key: string, signal: AbortSignal): Prom
   if (object === undefined) return undefined;
   const bytes = await buffer(readAll(bucket, object, signal));
   try {
-    return readFillOrder(gunzipSync(bytes).toString("utf8"), key);
+    const read = readTaskOrder(gunzipSync(bytes).toString("utf8"), key);
+    return "fillOrder" in read ? read : undefined;
   } catch (error) {
     if (error instanceof CommandError || (error as NodeJS.ErrnoException).code?.startsWith("Z_") === true)
       return undefined;

@@ -2,7 +2,6 @@ import { nearestFirst } from "../mirrors/nearest-mirrors.ts";
 import { keyedLines } from "../promotion/provider/unwanted-lines.ts";
 import type { FilesRequest, ImageMirror, ImagesRequest } from "../promotion/run/request.ts";
 import { readStoreAddress } from "../promotion/run/store-address.ts";
-import { CommandError } from "./command.ts";
 import type { Production } from "./production.ts";
 
 /** What one mirror shall have. Plain data: it is written where the tasks of a job read it, which have neither config nor manifests nor state. */
@@ -41,18 +40,6 @@ export function mirrorOrderOf(production: Production, mirror: string, filling: R
       .filter(({ mirrors }) => mirrors.some(isHere))
       .map((request) => ({ ...request, mirrors: nearestFirst(request.mirrors, mirror, filling) })),
   };
-}
-
-/** Reads an order that {@link fillOrderOf} made, from JSON. Throws CommandError. */
-export function readFillOrder(text: string, from: string): FillOrder {
-  let order: Partial<FillOrder> | undefined;
-  try {
-    order = JSON.parse(text) as Partial<FillOrder>;
-  } catch {
-    // Said below.
-  }
-  if (order?.fillOrder !== 1) throw new CommandError(`${from} is not an order that artifacts fill wrote`);
-  return order as FillOrder;
 }
 
 /** An order that a job can carry out, and what it leaves out. */

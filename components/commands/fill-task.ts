@@ -7,20 +7,22 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { causeOf } from "../promotion/http/errors.ts";
 import { quotaShare, quotaVariable } from "../promotion/http/request-budget.ts";
+import { cloudRunTask } from "../promotion/run/cloud-run-task.ts";
 import type { Bucket } from "../promotion/storage/bucket.ts";
 import { openStorage } from "../promotion/storage/storage.ts";
-import { type AuditOrder, readAuditOrder } from "./audit-order.ts";
+import type { AuditOrder } from "./audit-order.ts";
 import { auditTask } from "./audit-task.ts";
 import { CommandError, UsageError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { FillLog } from "./fill-log.ts";
 import { type Filled, fillMirror } from "./fill-mirror.ts";
-import { type FillOrder, readFillOrder } from "./fill-order.ts";
+import type { FillOrder } from "./fill-order.ts";
 import { writeReport } from "./fill-report.ts";
 import { whileWanted } from "./fill-while-wanted.ts";
 import { interruptible } from "./interruptible.ts";
 import { printResult } from "./output.ts";
 import { parseShard, type Shard } from "./shard.ts";
+import { readTaskOrder } from "./task-order.ts";
 
 /** ms after each try of a task that is denied something: what was granted just now holds after minutes. One more try, and it is given up. */
 const pausesOfDenied = [15_000, 60_000, 240_000] as const;
@@ -32,8 +34,8 @@ try {
   const shard = parseShard(undefined, process.env);
   // Beside deployments, all tasks of all executions together send each region what one promotion may: the start has divided it by the executions.
   process.env[quotaVariable] = quotaShare(shard.count, process.env);
-  const audit = readAuditOrder(text);
-  const failed = audit === undefined ? await fill(readFillOrder(text, file), shard) : await readAll(audit, shard);
+  const order = readTaskOrder(text, file);
+  const failed = "auditOrder" in order ? await readAll(order, shard) : await fill(order, shard);
   // Cloud Run tries a task again that fails, and it goes on where it stopped.
   process.exitCode = failed ? exitCodes.error : exitCodes.ok;
 } catch (error) {
@@ -59,7 +61,8 @@ async function fill(order: FillOrder, shard: Shard): Promise<boolean> {
       const isGivenUp = bucket !== undefined && (await giveUp(bucket, filled, signal));
       log.ended(filled, isGivenUp);
       if (filled.failures.length === 0 || isGivenUp) return false;
-      if (filled.failureKind === "denied") await sleep(pausesOfDenied[attemptNow()] ?? 0, undefined, { signal });
+      if (filled.failureKind === "denied")
+        await sleep(pausesOfDenied[cloudRunTask(process.env).attempt] ?? 0, undefined, { signal });
       return true;
     });
   } finally {
@@ -80,21 +83,15 @@ async function readAll(order: AuditOrder, shard: Shard): Promise<boolean> {
  * @returns whether it did.
  */
 async function giveUp(bucket: Bucket, { failures, failureKind }: Filled, signal: AbortSignal): Promise<boolean> {
-  const { CLOUD_RUN_EXECUTION: execution, CLOUD_RUN_TASK_INDEX } = process.env;
+  const { execution, index, attempt } = cloudRunTask(process.env);
   if (failures.length === 0 || execution === undefined) return false;
-  const attempt = attemptNow();
   const isLasting = failureKind === "permanent" || (failureKind === "denied" && attempt >= pausesOfDenied.length);
   if (!isLasting || signal.aborted) return false;
   try {
-    await writeReport(bucket, { execution, task: Number(CLOUD_RUN_TASK_INDEX ?? 0), attempt }, failures, signal);
+    await writeReport(bucket, { execution, task: Number(index ?? 0), attempt }, failures, signal);
     return true;
   } catch (error) {
     printResult(JSON.stringify({ severity: "WARNING", message: `the report cannot be written: ${causeOf(error)}` }));
     return false;
   }
-}
-
-/** Which try of the task this is, from 0. */
-function attemptNow(): number {
-  return Number(process.env["CLOUD_RUN_TASK_ATTEMPT"] ?? 0);
 }

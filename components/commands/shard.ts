@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { cloudRunTask } from "../promotion/run/cloud-run-task.ts";
 import { UsageError } from "./command.ts";
 
 /** One of `count` equal parts of the work, `index` from 1. */
@@ -12,7 +13,7 @@ export interface Shard {
  * everything. Throws UsageError.
  */
 export function parseShard(text: string | undefined, environment: NodeJS.ProcessEnv): Shard {
-  const { CLOUD_RUN_TASK_INDEX: task, CLOUD_RUN_TASK_COUNT: tasks } = environment;
+  const { index: task, count: tasks } = cloudRunTask(environment);
   if (text === undefined && (task === undefined || tasks === undefined)) return { index: 1, count: 1 };
   const [, index, count] = /^(\d{1,6})\/(\d{1,6})$/.exec(text ?? `${task && Number(task) + 1}/${tasks}`) ?? [];
   const shard = { index: Number(index), count: Number(count) };

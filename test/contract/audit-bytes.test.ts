@@ -6,10 +6,11 @@ import { join } from "node:path";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { after, before, describe, it } from "mocha";
 import { AuditFindings } from "../../components/commands/audit-findings.ts";
-import { type AuditOrder, readAuditOrder } from "../../components/commands/audit-order.ts";
+import type { AuditOrder } from "../../components/commands/audit-order.ts";
 import { auditTask } from "../../components/commands/audit-task.ts";
 import { type MirrorOrder, mirrorOrderOf } from "../../components/commands/fill-order.ts";
 import { type ReadBack, readBack } from "../../components/commands/read-back.ts";
+import { readTaskOrder } from "../../components/commands/task-order.ts";
 import type { FilesRequest, ImagesRequest } from "../../components/promotion/run/request.ts";
 import { openStorage } from "../../components/promotion/storage/storage.ts";
 import { layerKey } from "../../redirector/object-paths.ts";
@@ -165,7 +166,7 @@ describe("every byte of a mirror", () => {
         { ...production.files[0]!, storage: { ...stores.settings, gcsEndpoint: `http://${proxy.host}/storage/v1/` } },
       ],
     };
-    assert.deepEqual(readAuditOrder(JSON.stringify(order)), order);
+    assert.deepEqual(readTaskOrder(JSON.stringify(order), "x"), order);
     const task = (index: number, attempt: number) =>
       auditTask(
         order,

@@ -4,9 +4,9 @@ import { createHash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import { after, before, beforeEach, describe, it } from "mocha";
 import { AuditFindings } from "../../components/commands/audit-findings.ts";
-import { readAuditOrder } from "../../components/commands/audit-order.ts";
 import { auditTask } from "../../components/commands/audit-task.ts";
 import type { ReadBack } from "../../components/commands/read-back.ts";
+import { readTaskOrder } from "../../components/commands/task-order.ts";
 import { openStorage } from "../../components/promotion/storage/storage.ts";
 import { startJobStores, writeJobStack } from "../support/job-stores.ts";
 import type { ObjectStores } from "../support/object-stores.ts";
@@ -59,7 +59,8 @@ describe("an audit of every byte", () => {
     const [execution] = jobs.executions.get("europe-west1")!;
     const [, key = ""] = execution!.template.containers[0]!.args;
     assert.match(key, /^orders\/files-gcp-europe-west1\/[0-9a-f]{64}\.audit\.json\.gz$/);
-    const order = readAuditOrder(gunzipSync((await stores.served("org-fill", key))!.bytes).toString())!;
+    const order = readTaskOrder(gunzipSync((await stores.served("org-fill", key))!.bytes).toString(), key);
+    assert.ok("auditOrder" in order);
     assert.deepEqual([order.mirror, order.findings], [mirror, "org-fill"]);
 
     const environment = { CLOUD_RUN_EXECUTION: "artifacts-audit-0" };

@@ -5,7 +5,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { after, before, beforeEach, describe, it } from "mocha";
-import { readFillOrder } from "../../components/commands/fill-order.ts";
+import { readTaskOrder } from "../../components/commands/task-order.ts";
 import { fileMirrorLines } from "../../components/promotion/run/mirror-lines.ts";
 import { program, startJobStores, writeJobStack } from "../support/job-stores.ts";
 import type { ObjectStores } from "../support/object-stores.ts";
@@ -59,7 +59,7 @@ describe("the start of a fill", () => {
     assert.equal(archive, `programs/${hash(program)}.tar.gz`);
     assert.match(order, /^orders\/files-gcp-europe-west1\/[0-9a-f]{64}\.json\.gz$/);
     assert.deepEqual((await stores.served("org-fill", archive))?.bytes, program);
-    const { mirror, files } = readFillOrder(
+    const { mirror, files } = readTaskOrder(
       gunzipSync((await stores.served("org-fill", order))!.bytes).toString(),
       order,
     );
@@ -143,7 +143,7 @@ describe("the start of a fill", () => {
       const { code, err } = await start("--mirror", "images-europe-west1");
       assert.deepEqual([code, err], [0, ""]);
       const [, key = ""] = jobs.executions.get("europe-west1")![0]!.template.containers[0]!.args;
-      const { images } = readFillOrder(gunzipSync((await stores.served("org-fill", key))!.bytes).toString(), key);
+      const { images } = readTaskOrder(gunzipSync((await stores.served("org-fill", key))!.bytes).toString(), key);
       assert.deepEqual(
         images[0]?.mirrors.map(({ name }) => name),
         ["images-us-central1", "images-europe-west1"],

@@ -1,5 +1,6 @@
 import { formatBytes } from "../text/format-bytes.ts";
 import { formatCount } from "../text/format-count.ts";
+import { cloudRunTask } from "./cloud-run-task.ts";
 import type { MirrorProgress, Progress } from "./request.ts";
 
 /** The clock, the timer and the environment variables, which tests replace. */
@@ -76,8 +77,9 @@ const pausesInLog = [
  * Variables that CI systems set (GitHub Actions, GitLab, Cloud Build by its templates), and Cloud Run for the tasks
  * of a job. They are needed because the plugin's own output is never a terminal.
  */
-function isLogged({ CI, CLOUD_RUN_JOB }: NodeJS.ProcessEnv): boolean {
-  return CLOUD_RUN_JOB !== undefined || (CI !== undefined && !/^(|0|false)$/i.test(CI));
+function isLogged(environment: NodeJS.ProcessEnv): boolean {
+  const { CI } = environment;
+  return cloudRunTask(environment).job !== undefined || (CI !== undefined && !/^(|0|false)$/i.test(CI));
 }
 
 /**

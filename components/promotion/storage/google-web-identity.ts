@@ -1,5 +1,6 @@
 /** The role in AWS of a task of Cloud Run, taken by the identity that Google gives the task: there is no key. */
 import type { S3ClientConfig } from "@aws-sdk/client-s3";
+import { cloudRunTask } from "../run/cloud-run-task.ts";
 
 /** Whom Google's token is for: what the role's trust policy asks for (components/mirrors/fill-job.ts). */
 const audience = "sts.amazonaws.com";
@@ -10,7 +11,8 @@ const audience = "sts.amazonaws.com";
  * @param region whose STS is asked.
  */
 export function googleWebIdentity(region: string, environment: NodeJS.ProcessEnv): S3ClientConfig["credentials"] {
-  const { AWS_ROLE_ARN: roleArn, CLOUD_RUN_EXECUTION: execution, CLOUD_RUN_TASK_INDEX: task } = environment;
+  const { AWS_ROLE_ARN: roleArn } = environment;
+  const { execution, index } = cloudRunTask(environment);
   if (roleArn === undefined || execution === undefined) return undefined;
   return async () => {
     const [{ Compute }, { fromWebToken }] = await Promise.all([
@@ -19,7 +21,7 @@ export function googleWebIdentity(region: string, environment: NodeJS.ProcessEnv
     ]);
     const webIdentityToken = await new Compute().fetchIdToken(audience);
     // CloudTrail names the task by the session.
-    const roleSessionName = `${execution}-${task}`.slice(-64);
+    const roleSessionName = `${execution}-${index}`.slice(-64);
     return await fromWebToken({ roleArn, roleSessionName, webIdentityToken, clientConfig: { region } })();
   };
 }

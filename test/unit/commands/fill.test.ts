@@ -9,8 +9,9 @@ import { CommandError } from "../../../components/commands/command.ts";
 import { runFillJob } from "../../../components/commands/fill-executions.ts";
 import { FillLog } from "../../../components/commands/fill-log.ts";
 import { movedSince } from "../../../components/commands/fill-mirror.ts";
-import { fillOrderOf, linesWithdrawn, readFillOrder } from "../../../components/commands/fill-order.ts";
+import { fillOrderOf, linesWithdrawn } from "../../../components/commands/fill-order.ts";
 import { whyNoJob } from "../../../components/commands/fill-start.ts";
+import { readTaskOrder } from "../../../components/commands/task-order.ts";
 import type { FilesRequest, ImagesRequest } from "../../../components/promotion/run/request.ts";
 import { parseStackConfig } from "../../../components/stack/config.ts";
 import { runCommandLines } from "../../support/run-command-lines.ts";
@@ -114,14 +115,14 @@ it("the order to fill a mirror has what concerns it, survives JSON, and nothing 
   };
   const projects = (name: string) => {
     const order = fillOrderOf(production, name, new Set());
-    assert.deepEqual(readFillOrder(JSON.stringify(order), "x"), order);
+    assert.deepEqual(readTaskOrder(JSON.stringify(order), "x"), order);
     return [...order.images, ...order.files].map(({ project }) => project).join("");
   };
   assert.equal(projects("images-us-central1"), "ab");
   assert.equal(projects("files-aws-us-east-1"), "b");
   assert.equal(projects("files-gcp-us-central1"), "c");
-  for (const text of ["", "{", "null", "{}", '{"fillOrder": 2}']) {
-    assert.throws(() => readFillOrder(text, "order.json"), CommandError, text);
+  for (const text of ["", "{", "null", "{}", '{"fillOrder": 2}', '{"auditOrder": 2}']) {
+    assert.throws(() => readTaskOrder(text, "order.json"), CommandError, text);
   }
 });
 
@@ -164,7 +165,7 @@ it("--order writes what a task needs of one mirror", async () => {
       env: {},
     });
     assert.deepEqual([written?.code, two?.code], [0, 2], `${written?.err}${two?.err}`);
-    const { mirror, images, files } = readFillOrder(gunzipSync(await readFile(order)).toString("utf8"), order);
+    const { mirror, images, files } = readTaskOrder(gunzipSync(await readFile(order)).toString("utf8"), order);
     assert.deepEqual([mirror, images.map(({ project }) => project), files], ["images-us-central1", ["tool"], []]);
     assert.equal(images[0]?.mirrors.at(-1)?.name, "images-us-central1");
   } finally {
