@@ -25,6 +25,9 @@ export interface CloudCdnArgs {
 /**
  * Cloud CDN in front of buckets in Google Cloud: each a backend bucket behind a host name of its own, on a load balancer apart from the redirector's. What
  * the redirector is configured with would else depend on a load balancer that needs the redirector first; and a mistake in one cannot stop the other.
+ *
+ * No drill deploys it. The emulated load balancer leads a host to its backend bucket (test/contract/emulated-load-balancer.test.ts), but keeps nothing, and its
+ * redirectors cannot resolve the names, so their probes would fail. Only Google's shows how long an object is kept, when a purge holds, and that the certificates are issued.
  */
 export class CloudCdn extends pulumi.ComponentResource {
   readonly #urls: URLMap;
