@@ -179,7 +179,9 @@ async function untilEnd(child: ChildProcess, started: (child: ChildProcess) => v
   try {
     started(child);
     const code = await new Promise<number>((resolve, reject) => {
-      child.once("error", (error) => reject(new CommandError(`pulumi cannot be run: ${error.message}`)));
+      child.once("error", ({ code, message }: NodeJS.ErrnoException) =>
+        reject(new CommandError(`pulumi cannot be run: ${code === "ENOENT" ? "it is not on PATH" : message}`)),
+      );
       child.once("close", (ended, signal) => resolve(ended ?? (signal === "SIGINT" ? 130 : 143)));
     });
     return { code, stopped };

@@ -244,6 +244,9 @@ export function nextCommands(status: PromotionStatus, stack: string, fills: read
           ? `npx artifacts fill --stack ${stack} --start --mirror ${name}: a job brings what deployments leave to it; then ${up}`
           : `npx artifacts fill --stack ${stack} --mirror ${name}: no job can, ${noJob}; then ${up}`;
       }),
+    ...fills
+      .filter(({ planned, execution }) => planned && execution?.state === "succeeded")
+      .map(({ mirror }) => `${up}: sees what the fill has brought to ${mirror}, which has ended`),
     ...((rows.length > 0 && !isAll) || failures.length > 0 ? [`${up}: tries again what is missing, everywhere`] : []),
     ...(mirrors.size === 1
       ? [`npx artifacts sync --stack ${stack} --mirror ${only}: the same for this mirror, without the engine`]

@@ -19,6 +19,7 @@ import {
   tagGlobPattern,
   tagPattern,
 } from "./names.ts";
+import { oddCharacter } from "./odd-character.ts";
 import { quoted } from "./problem.ts";
 import { releaseRefs, releaseWorkflowFile } from "./release-builds.ts";
 
@@ -50,6 +51,14 @@ function text(name: string, pattern: RegExp, fault: (text: string) => string) {
   return z
     .string({ error: ({ input }) => mustBe(name, "text", input) })
     .regex(pattern, { error: ({ input }) => fault(String(input)) });
+}
+
+/** What is wrong with a text for people. */
+function oneLine(name: string, most: number) {
+  return (text: string): string => {
+    const odd = oddCharacter(text, /[^\p{C}\p{Zl}\p{Zp}]/u);
+    return `${name} must be one line of 1 to ${most} characters${odd === undefined ? "" : `, without ${odd}`}`;
+  };
 }
 
 /** A file's path. Its pattern is for editors: what it lets through may still be wrong, and the message is the same. */
@@ -206,11 +215,9 @@ export const withdrawnFormat = listOf(
       .meta({ description: "The digest that is withdrawn, with all its tags" }),
     tag: text("tag", tagPattern, tagFault).optional().meta({ description: "The tag that is withdrawn" }),
     file: fileText("file").optional().meta({ description: "The path of the file that is withdrawn" }),
-    reason: text(
-      "reason",
-      /^(?=.*\S)[^\p{C}\p{Zl}\p{Zp}]{1,300}$/u,
-      () => "reason must be one line of 1 to 300 characters",
-    ).meta({ description: "Why it is removed from production" }),
+    reason: text("reason", /^(?=.*\S)[^\p{C}\p{Zl}\p{Zp}]{1,300}$/u, oneLine("reason", 300)).meta({
+      description: "Why it is removed from production",
+    }),
     reference: text(
       "reference",
       /^(?:CVE-[0-9]{4}-[0-9]{4,19}|GHSA(?:-[a-z0-9]{4}){3}|https:\/\/[A-Za-z0-9.-]+(?:\/[A-Za-z0-9._~!$&'()*+,;=:@%/?#-]*)?)$/,
@@ -275,11 +282,7 @@ const releaseBuilds = z.strictObject(
 
 /** `project.yaml`: a project's owners, staging areas and settings. */
 export const projectFormat = mapOf("project.yaml", {
-  description: text(
-    "description",
-    /^(?=.*\S)[^\p{C}\p{Zl}\p{Zp}]{1,500}$/u,
-    () => "description must be one line of 1 to 500 characters",
-  ).meta({
+  description: text("description", /^(?=.*\S)[^\p{C}\p{Zl}\p{Zp}]{1,500}$/u, oneLine("description", 500)).meta({
     description: "What the project is, for people",
   }),
   owners: mapOf("owners", {
@@ -311,11 +314,7 @@ export const projectFormat = mapOf("project.yaml", {
       description:
         "GitHub users and teams (organization/team) that approve changes of this folder (default: the stack's approvers)",
     }),
-  contact: text(
-    "contact",
-    /^(?=.*\S)[^\p{C}\p{Zl}\p{Zp}]{1,200}$/u,
-    () => "contact must be one line of 1 to 200 characters",
-  )
+  contact: text("contact", /^(?=.*\S)[^\p{C}\p{Zl}\p{Zp}]{1,200}$/u, oneLine("contact", 200))
     .optional()
     .meta({ description: "Where to ask about the project: a channel, an address, a URL" }),
   staging: mapOf("staging", {

@@ -71,7 +71,9 @@ export async function readFolder(root: string, reading: FolderReading): Promise<
     if (tooBig) errors.push({ path, message: tooLarge(path, size) });
     else
       try {
-        return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await readFile(file));
+        const decoded = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await readFile(file));
+        if (!decoded.includes("\0")) return decoded;
+        errors.push({ path, message: "has NUL characters, as UTF-16 has: save it as UTF-8" });
       } catch (error) {
         if (!(error instanceof TypeError)) throw error;
         errors.push({ path, message: "not UTF-8 text: save it as UTF-8" });

@@ -110,6 +110,9 @@ describe("status", () => {
         !planned,
       );
     }
+    const ended = nextCommands(status, "prod", fills("succeeded", "2026-11-29T02:00:00Z"));
+    assert.equal(ended[0], "pulumi up --stack prod: sees what the fill has brought to eu, which has ended");
+    assert.ok(!nextCommands(status, "prod", fills("running")).some((line) => line.includes("has ended")));
     const [byHand] = nextCommands(
       status,
       "prod",

@@ -50,6 +50,7 @@ describe("loading of manifests", () => {
       ["big/images.yaml", Buffer.alloc(4 * 1024 * 1024 + 1, "#")],
       ["latin/project.yaml", Buffer.concat([Buffer.from("# "), Buffer.from([0xe9]), Buffer.from(`\n${project}`)])],
       ["latin/images.yaml", "[]"],
+      ["wide/project.yaml", Buffer.from(project, "utf16le")],
       ["deep/project.yaml", project],
       ["deep/images/more/x.yaml", "[]\n"],
       ["linked/project.yaml", project],
@@ -63,6 +64,7 @@ describe("loading of manifests", () => {
       `${root}/latin/project.yaml:1:1: not UTF-8 text: save it as UTF-8`,
       `${root}/linked/images.yaml:1:1: "images.yaml" is not a regular file: links are not followed`,
       `${root}/notes.txt:1:1: file outside of a project's folder: move it into one, or create a project with npm run new`,
+      `${root}/wide/project.yaml:1:1: has NUL characters, as UTF-16 has: save it as UTF-8`,
     ]);
     assert.deepEqual(
       projects.map(({ name }) => name),

@@ -79,7 +79,7 @@ it("mistakes, each at its place", () => {
 `).problems,
     [
       "p/withdrawn.yaml:1:3: `reason` is required: add `reason: ` and why it is removed",
-      "p/withdrawn.yaml:2:33: reason must be one line of 1 to 300 characters",
+      "p/withdrawn.yaml:2:33: reason must be one line of 1 to 300 characters, without U+000A",
       'p/withdrawn.yaml:2:52: reference "javascript:alert(1)" is not a CVE, a GHSA or an https URL',
     ],
   );
