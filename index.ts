@@ -1,5 +1,6 @@
 /** The program: what is published, where, by whom, and how clients reach it. It is the system's table of contents. */
 import { existsSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import { adoption } from "./components/adoption/adoption.ts";
 import { readAdoptionList } from "./components/adoption/adoption-list.ts";
@@ -135,6 +136,8 @@ const stagingAreas = new Map<string, { repository: pulumi.Output<string>; bucket
 
 /** For each project: its staging area, its artifacts in production, and its entry in the catalogue. */
 for (const project of lendersFirst(projects)) {
+  // The engine begins with what is declared while the rest is being declared.
+  await setImmediate();
   const staging =
     areas.get(stagingProject(project)) ??
     new StagingArea(project.name, {
@@ -160,12 +163,13 @@ for (const project of lendersFirst(projects)) {
   const placed = mirrors.placed(project.regions);
   // A promotion stays declared when its manifest is emptied, so that its preview shows the removals and the removal guard applies.
   const promotions: (PromotedImages | PromotedFiles)[] = [];
+  const lines = { images: imageLines(project), files: fileLines(project) };
   if (promotesImages(project)) {
     const images = new PromotedImages(
       project.name,
       {
         project: project.name,
-        images: imageLines(project),
+        images: lines.images,
         sources: imageSources(project),
         ...withdrawnInput(withdrawnImageLines(project), "withdrawn"),
         summary: imageSummary(project),
@@ -197,7 +201,7 @@ for (const project of lendersFirst(projects)) {
       project.name,
       {
         project: project.name,
-        files: fileLines(project),
+        files: lines.files,
         ...withdrawnInput(withdrawnFileLines(project), "withdrawn"),
         ...fileSettings(project),
         ...trustSettings(project, config.trust),
@@ -224,8 +228,8 @@ for (const project of lendersFirst(projects)) {
         contact: project.contact ?? "",
         imagePrefix: project.imagePrefix,
         filePrefix: project.filePrefix,
-        images: imageLines(project),
-        files: fileLines(project),
+        images: lines.images,
+        files: lines.files,
         ...withdrawnInput(withdrawnImageLines(project), "withdrawnImages"),
         ...withdrawnInput(withdrawnFileLines(project), "withdrawnFiles"),
         stagingRepository: repository,
