@@ -17,6 +17,7 @@ import { detailsKey, projectKey, writeDocument } from "./layout.ts";
 import { fileListingLine, imageListingLine } from "./listing.ts";
 import { platformsLine } from "./platform-lines.ts";
 import { type DigestKeys, type PresenceNames, projectPresence } from "./presence.ts";
+import { divideReleases } from "./release-parts.ts";
 import { compareNewestFirst, compareTagged, latestOf, sortTags } from "./version-order.ts";
 
 /** What one project has in production. */
@@ -105,7 +106,7 @@ export function composeEntry(
   const { name } = about;
   const documents = new Map<string, string>();
   // The format puts members in one order, so that described and cached facts give the same bytes.
-  const write = (kind: "image" | "release", value: ImageDetails | ReleaseDetails): string => {
+  const write = (kind: "image" | "release" | "releases", value: object): string => {
     const text = writeDocument(formats[kind].parse(value));
     const key = detailsKey(text);
     documents.set(key, text);
@@ -127,13 +128,16 @@ export function composeEntry(
 
   const isInProduction = images.length + releases.length > 0;
   const ofReleases = releases.map(({ release, paths }) => ({ release, files: paths }));
+  const [first = [], ...parts] = divideReleases(releases.map(({ paths: _, ...release }) => release));
+  const more = parts.map((part) => write("releases", { schemaVersion, project: name, releases: part }));
   const presence = isInProduction ? projectPresence(name, images, ofReleases, known.digestKeys) : undefined;
   for (const [key, text] of presence?.documents ?? []) documents.set(key, text);
   const document: ProjectDocument = {
     schemaVersion,
     ...inIndex,
     images: images.map(({ versions: _, ...image }) => image),
-    releases: releases.map(({ paths: _, ...release }) => release),
+    releases: first,
+    ...(more.length > 0 && { moreReleases: more }),
     ...(presence && { presence: presenceDocumentKey(presence.sha256) }),
     ...(presence?.more && { morePresence: presence.more.map(presenceDocumentKey) }),
     ...(withdrawn !== undefined && { withdrawn }),

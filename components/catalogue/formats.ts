@@ -145,14 +145,22 @@ const project = {
   contact: z.string().optional().describe("How to reach its owners: a URL or a mail address"),
 };
 
+const releaseSummaries = z.array(z.object({ release: z.string(), files: z.int().min(1), bytes, details: detailsKey }));
+
+const releasePart = z
+  .object({ schemaVersion: version, project: z.string(), releases: releaseSummaries.describe("Newest first") })
+  .describe("catalog/details/<sha256>.json of a part of a large project's releases");
+
 const projectDocument = z
   .object({
     schemaVersion: version,
     ...project,
     images: z.array(imageSummary.extend({ details: detailsKey })),
-    releases: z
-      .array(z.object({ release: z.string(), files: z.int().min(1), bytes, details: detailsKey }))
-      .describe("Newest first"),
+    releases: releaseSummaries.describe("Newest first; of a large project the first of them"),
+    moreReleases: z
+      .array(detailsKey)
+      .optional()
+      .describe("Of a large project: the documents that have the other releases, in their order"),
     presence: presenceKey
       .optional()
       .describe(
@@ -265,6 +273,7 @@ export const formats = {
   project: projectDocument,
   image: imageDetails,
   release: releaseDetails,
+  releases: releasePart,
   listing,
   recent,
 };

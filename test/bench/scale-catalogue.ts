@@ -7,10 +7,15 @@ import { startObjectStores } from "../support/object-stores.ts";
 export async function catalogueChange(files = 337_000): Promise<void> {
   const stores = await startObjectStores();
   try {
-    const { small, large, partsOfSmall, partsOfLarge, undivided } = await measureChanges(stores, k8sSize, files);
+    const { small, large, documentsOfLarge, partsOfSmall, partsOfLarge, undivided } = await measureChanges(
+      stores,
+      k8sSize,
+      files,
+    );
     console.log(`figure: scale.catalogue.change.bytes = ${small} bytes`);
     console.log(`figure: scale.catalogue.change.undivided.bytes = ${small - partsOfSmall + undivided} bytes`);
     console.log(`figure: scale.catalogue.large-change.bytes = ${large} bytes`);
+    console.log(`figure: scale.catalogue.large-change.documents.bytes = ${documentsOfLarge} bytes`);
     console.log(`figure: scale.catalogue.large-change.undivided.bytes = ${large - partsOfLarge + undivided} bytes`);
     console.log(`  of lines ${partsOfSmall} and ${partsOfLarge}; undivided ${undivided}`);
   } finally {

@@ -286,6 +286,56 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     }
   });
 
+  it("a large project's releases are put together from their parts; what is being replaced is read again", async () => {
+    const before = new Map(site.objects);
+    const put = (count: number) => {
+      const files = Array.from({ length: count }, (_, at) => ({
+        path: `v1.${at}.0/tool-${at}`,
+        sha256: at.toString(16).padStart(64, "0"),
+        bytes: 7,
+      }));
+      const about = {
+        description: "Large",
+        imagePrefix: "large",
+        filePrefix: "large",
+        images: new Map(),
+        facts: new Map(),
+      };
+      const entry = projectEntry({ name: "large", ...about, files });
+      for (const [key, text] of entry.documents) site.objects.set(key, Buffer.from(text));
+      const document = readDocument("project", entry.documents.get("catalog/projects/large.json")!)!;
+      return document.moreReleases ?? [];
+    };
+    const parts = put(1_500);
+    assert.ok(parts.length > 3);
+    const { page } = await visit("/projects/large");
+    const rows = page.locator("section", { has: page.getByRole("heading", { name: "Files" }) }).locator("li");
+    await page.getByRole("button", { name: /^Show .* more$/ }).click();
+    await rows.nth(1_499).waitFor();
+    assert.equal(await rows.count(), 1_500);
+    assert.deepEqual(
+      [await rows.first().locator("a").textContent(), await rows.last().locator("a").textContent()],
+      ["v1.1499.0", "v1.0.0"],
+    );
+    await page.goto("/projects/large/files/v1.3.0");
+    await page.getByText("tool-3", { exact: true }).waitFor();
+
+    for (const key of parts) site.objects.delete(key);
+    const again = await newVisitor(browser, site.origin);
+    await again.page.goto("/projects/large");
+    await again.page.getByText("The catalogue is being updated at this moment").waitFor();
+    put(1_500);
+    await again.page.getByRole("button", { name: "Try again" }).click();
+    await again.page.locator("section li", { hasText: "v1.1499.0" }).waitFor();
+    assert.deepEqual(
+      again.complaints().filter((one) => !one.includes("404")),
+      [],
+    );
+    await again.close();
+    site.objects.clear();
+    for (const [key, value] of before) site.objects.set(key, value);
+  });
+
   it("shows the first hits at once and the rest on request, also by keyboard", async () => {
     const { page } = await visit("/?q=v1");
     const rows = page.locator("section", { has: page.getByRole("heading", { name: "Versions" }) }).locator("li");

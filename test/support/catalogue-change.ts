@@ -13,8 +13,10 @@ import type { ObjectStores } from "./object-stores.ts";
 export interface ChangeBytes {
   /** Of one file of a small project. */
   readonly small: number;
-  /** Of a release of the large project; its own document is of the whole project. */
+  /** Of a release of the large project. */
   readonly large: number;
+  /** Of the project's document, of the parts of its releases and of the release within that. */
+  readonly documentsOfLarge: number;
   /** Of the listing and the platform lines within these. */
   readonly partsOfSmall: number;
   readonly partsOfLarge: number;
@@ -28,7 +30,7 @@ export async function measureChanges(stores: ObjectStores, set: ManifestSet, fil
   const storage = openStorage(stores.settings);
   await stores.makeBucket("gcs", "measured");
   const bucket = storage.open({ kind: "gcs", bucket: "measured", region: "us" });
-  const counts = { all: 0, parts: 0 };
+  const counts = { all: 0, parts: 0, documents: 0 };
   const counted = new Proxy(bucket, {
     get(target, name) {
       const value: unknown = Reflect.get(target, name);
@@ -38,6 +40,7 @@ export async function measureChanges(stores: ObjectStores, set: ManifestSet, fil
           const [key, { length }] = args as [string, Uint8Array];
           counts.all += length;
           if (key.endsWith(".tsv.gz")) counts.parts += length;
+          if (/^catalog\/(projects|details)\//.test(key)) counts.documents += length;
         }
         return Reflect.apply(value, target, args);
       };
@@ -45,7 +48,7 @@ export async function measureChanges(stores: ObjectStores, set: ManifestSet, fil
   });
   /** Each has a run of its own. */
   const written = async (entries: readonly ProjectEntry[], old: ReadonlySet<string> = new Set()) => {
-    Object.assign(counts, { all: 0, parts: 0 });
+    Object.assign(counts, { all: 0, parts: 0, documents: 0 });
     const mirrors = [new CatalogueMirror("measured", counted, signal)];
     const shared = new SharedDocuments(signal);
     const outcomes = await Promise.all(entries.map((entry) => writeEntry(entry, old, mirrors, shared, signal)));
@@ -66,11 +69,13 @@ export async function measureChanges(stores: ObjectStores, set: ManifestSet, fil
       return written([entry], new Set(before.documents.keys()));
     };
     const small = await change(own, "v99.0.0/tool");
-    const release = await change(large, "v99.0.0/tool");
+    // An old release: the newest are in the project's own document.
+    const release = await change(large, "v1.7.0/tool");
     const all = (of: (entry: ProjectEntry) => string) => packListing(entries.map(of).join("")).length;
     return {
       small: small.all,
       large: release.all,
+      documentsOfLarge: release.documents,
       partsOfSmall: small.parts,
       partsOfLarge: release.parts,
       undivided: all(({ lines }) => lines) + all(({ platforms }) => platforms),

@@ -3,6 +3,7 @@ import { type ImageFacts, type ProjectDocument, readDocument } from "../../catal
 import { projectKey } from "../../catalogue/layout.ts";
 import type { DigestKeys } from "../../catalogue/presence.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
+import { documentsOf, presenceKeysOf, readStoredProject } from "./stored-project.ts";
 
 /** What earlier runs wrote about a project. A run describes only what is not cached here. */
 export interface CachedEntry {
@@ -25,9 +26,9 @@ export const noCachedEntry: CachedEntry = {
 
 /** Reads a project's documents in one mirror. Documents that are missing or of another format are not cached. */
 export async function readCachedEntry(mirror: CatalogueMirror, project: string): Promise<CachedEntry> {
-  const key = projectKey(project);
-  const document = readDocument("project", String((await mirror.read(key)) ?? ""));
-  if (document === undefined) return noCachedEntry;
+  const stored = await readStoredProject(mirror, project);
+  if (stored === undefined) return noCachedEntry;
+  const { document } = stored;
   const facts = new Map<string, ImageFacts>();
   const sizes = new Map<string, number>();
   const images = document.images.map(async ({ details }) => {
@@ -39,11 +40,14 @@ export async function readCachedEntry(mirror: CatalogueMirror, project: string):
     for (const { path, sha256, bytes } of release?.files ?? []) sizes.set(`${path} ${sha256}`, bytes);
   });
   const [digestKeys] = await Promise.all([readDigestKeys(mirror, document), ...images, ...releases]);
-  return { facts, digestKeys, sizes, documents: new Set([key, ...documentsOf(document)]) };
+  return { facts, digestKeys, sizes, documents: new Set([projectKey(project), ...documentsOf(document)]) };
 }
 
 /** What an earlier run has written for redirectors; nothing of documents that are not there, or of another format. */
-export async function readDigestKeys(mirror: CatalogueMirror, document: PresenceKeys): Promise<DigestKeys> {
+export async function readDigestKeys(
+  mirror: CatalogueMirror,
+  document: Pick<ProjectDocument, "presence" | "morePresence">,
+): Promise<DigestKeys> {
   const keys: Record<string, Record<string, string>> = {};
   for (const images of await Promise.all(presenceKeysOf(document).map((key) => readImages(mirror, key))))
     for (const [repository, digests] of Object.entries(images)) keys[repository] = { ...keys[repository], ...digests };
@@ -57,16 +61,4 @@ async function readImages(mirror: CatalogueMirror, key: string): Promise<DigestK
   } catch {
     return {};
   }
-}
-
-type PresenceKeys = Pick<ProjectDocument, "presence" | "morePresence">;
-
-function presenceKeysOf({ presence, morePresence = [] }: PresenceKeys): string[] {
-  return presence === undefined ? [] : [presence, ...morePresence];
-}
-
-/** Keys of the documents that a project's document refers to. */
-export function documentsOf(document: ProjectDocument): string[] {
-  const { images, releases } = document;
-  return [...[...images, ...releases].map(({ details }) => details), ...presenceKeysOf(document)];
 }

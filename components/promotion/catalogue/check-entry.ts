@@ -1,10 +1,9 @@
 import { presenceIndexKey } from "../../../redirector/presence-format.ts";
-import { readDocument } from "../../catalogue/formats.ts";
 import { projectKey } from "../../catalogue/layout.ts";
 import { causeOf } from "../http/errors.ts";
-import { documentsOf } from "./cached-entry.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
 import type { EntryOutcome } from "./request.ts";
+import { documentsOf, readStoredProject } from "./stored-project.ts";
 
 /**
  * Names the mirrors that lack a part of a project's entry: its document, the details it refers to, its part of the index, or a part of all lines.
@@ -44,8 +43,9 @@ async function isComplete(mirror: CatalogueMirror, project: string, sha256: stri
   if (listing === undefined) return false;
   const parts = [...listing.listing, ...listing.platforms].map(({ part }) => part);
   if (!(await Promise.all(parts.map((part) => mirror.has(part)))).every(Boolean)) return false;
-  const document = readDocument("project", String((await mirror.read(key)) ?? ""));
-  if (document === undefined) return false;
+  const stored = await readStoredProject(mirror, project);
+  if (stored === undefined || stored.lost.length > 0) return false;
+  const { document } = stored;
   // Details and presence are named by the digest of their content, so it is enough that they exist.
   if (!(await Promise.all(documentsOf(document).map((one) => mirror.has(one)))).every(Boolean)) return false;
   if (document.presence !== undefined && !(await mirror.has(presenceIndexKey))) return false;

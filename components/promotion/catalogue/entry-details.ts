@@ -1,5 +1,6 @@
-import { type ImageDetails, type ProjectDocument, type ReleaseDetails, readDocument } from "../../catalogue/formats.ts";
+import { type ImageDetails, type ReleaseDetails, readDocument } from "../../catalogue/formats.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
+import type { StoredProject } from "./stored-project.ts";
 
 /** What a project's document refers to. */
 export interface EntryDetails {
@@ -13,8 +14,10 @@ export class IncompleteEntry extends Error {}
 /** Reads all that a project's document refers to. @throws {@link IncompleteEntry} if something of it is missing or damaged. */
 export async function readDetails(
   mirror: CatalogueMirror,
-  { images, releases }: Pick<ProjectDocument, "images" | "releases">,
+  { document: { images, releases }, lost }: StoredProject,
 ): Promise<EntryDetails> {
+  const [part] = lost;
+  if (part !== undefined) throw new IncompleteEntry(`${mirror.url}/${part} is missing or damaged`);
   const read = async <Kind extends "image" | "release">(what: Kind, details: string) => {
     const found = readDocument(what, String((await mirror.read(details)) ?? ""));
     if (found === undefined) throw new IncompleteEntry(`${mirror.url}/${details} is missing or damaged`);

@@ -1,9 +1,8 @@
 import { type EntryLines, entryLines } from "../../catalogue/entry.ts";
-import { readDocument } from "../../catalogue/formats.ts";
-import { projectKey } from "../../catalogue/layout.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
 import { IncompleteEntry, readDetails } from "./entry-details.ts";
 import { fromFirst } from "./from-first.ts";
+import { readStoredProject } from "./stored-project.ts";
 
 /**
  * Makes a project's lines anew from its documents, in the first mirror that has all of them.
@@ -12,9 +11,9 @@ import { fromFirst } from "./from-first.ts";
  */
 export function readEntryLines(project: string, mirrors: readonly CatalogueMirror[]): Promise<EntryLines | undefined> {
   const find = async (mirror: CatalogueMirror): Promise<EntryLines | undefined> => {
-    const document = readDocument("project", String((await mirror.read(projectKey(project))) ?? ""));
-    if (document === undefined) return undefined;
-    const { images, releases } = await readDetails(mirror, document);
+    const stored = await readStoredProject(mirror, project);
+    if (stored === undefined) return undefined;
+    const { images, releases } = await readDetails(mirror, stored);
     return entryLines(project, images, releases);
   };
   return fromFirst(mirrors, find, (error) => error instanceof IncompleteEntry);

@@ -1,15 +1,16 @@
 import { filesPrefix, imageName } from "../../../redirector/object-paths.ts";
 import { presenceIndexKey, readPresenceIndex } from "../../../redirector/presence-format.ts";
 import { composeEntry, type ProjectEntry } from "../../catalogue/entry.ts";
-import { type ImageDetails, type ReleaseDetails, readDocument } from "../../catalogue/formats.ts";
+import type { ImageDetails, ReleaseDetails } from "../../catalogue/formats.ts";
 import { projectKey } from "../../catalogue/layout.ts";
 import { compareTagged } from "../../catalogue/version-order.ts";
 import { parseFileLines } from "../files/plan.ts";
 import { readImageLines } from "../images/lines.ts";
-import { documentsOf, readDigestKeys } from "./cached-entry.ts";
+import { readDigestKeys } from "./cached-entry.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
 import { readDetails } from "./entry-details.ts";
 import type { UnlistRequest } from "./request.ts";
+import { documentsOf, readStoredProject } from "./stored-project.ts";
 
 /** An entry without what is unlisted, and the keys of the documents that it had before. */
 export interface UnlistedEntry {
@@ -28,14 +29,14 @@ type Holders = ReturnType<typeof readPresenceIndex>["projects"][string];
  */
 export async function unlistLines(mirror: CatalogueMirror, request: UnlistRequest): Promise<UnlistedEntry | undefined> {
   const { project: name, kind, lines, prefix, notIn = [] } = request;
-  const key = projectKey(name);
-  const document = readDocument("project", String((await mirror.read(key)) ?? ""));
+  const stored = await readStoredProject(mirror, name);
   const listed = (await mirror.index())?.projects.find((one) => one.name === name);
-  if (document === undefined || listed === undefined) return undefined;
+  if (stored === undefined || listed === undefined) return undefined;
+  const { document } = stored;
   const [holders, digestKeys, { images, releases }] = await Promise.all([
     notIn.length === 0 ? undefined : readHolders(mirror, name),
     readDigestKeys(mirror, document),
-    readDetails(mirror, document),
+    readDetails(mirror, stored),
   ]);
   const isKept = (holder: string): boolean => !notIn.includes(holder);
   const [heldBy, filling] = [holders?.mirrors.filter(isKept), holders?.filling?.filter(isKept)];
@@ -43,6 +44,7 @@ export async function unlistLines(mirror: CatalogueMirror, request: UnlistReques
     schemaVersion: _,
     images: _images,
     releases: _releases,
+    moreReleases: _moreReleases,
     presence: _presence,
     morePresence: _more,
     ...about
@@ -54,7 +56,7 @@ export async function unlistLines(mirror: CatalogueMirror, request: UnlistReques
     listed.files?.prefix ?? filesPrefix(prefix),
     { digestKeys, heldBy, ...(filling && { filling }) },
   );
-  const old = new Set([key, ...documentsOf(document)]);
+  const old = new Set([projectKey(name), ...documentsOf(document)]);
   // Details are named by the digest of their content: equal names mean an equal entry.
   const isLeft = [...(holders?.mirrors ?? []), ...(holders?.filling ?? [])].some((holder) => !isKept(holder));
   const changed = isLeft || entry.documents.size !== old.size || [...old].some((one) => !entry.documents.has(one));

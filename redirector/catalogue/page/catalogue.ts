@@ -5,6 +5,7 @@ import type {
   ProjectDocument,
   RecentDocument,
   ReleaseDetails,
+  ReleasePart,
 } from "./documents.ts";
 import { joinListing } from "./join-listing.ts";
 import { PlatformLines } from "./platforms.ts";
@@ -40,14 +41,29 @@ export function loadProject(name: string, again = false): Promise<ProjectDocumen
   );
 }
 
+/** One project with all its releases. `again` bypasses all caches. Throws {@link NotFoundError}. */
+export function loadWholeProject(name: string, again = false): Promise<ProjectDocument> {
+  return orAgain(again, async (anew) => {
+    const project = await loadProject(name, anew);
+    const { releases, moreReleases = [] } = project;
+    const load = (path: string) => keep(path, () => json<ReleasePart>(path));
+    const parts = await ifAll(moreReleases.map(load));
+    return parts && { ...project, releases: [...releases, ...parts.flatMap((part) => part.releases)] };
+  });
+}
+
 /** Every version of one image. Throws {@link NotFoundError}. */
-export async function loadImage(project: string, repository: string): Promise<ImageDetails> {
-  return details(project, (document) => document.images.find((image) => image.repository === repository));
+export function loadImage(project: string, repository: string): Promise<ImageDetails> {
+  return details(async (again) =>
+    (await loadProject(project, again)).images.find((image) => image.repository === repository),
+  );
 }
 
 /** The files of one release. Throws {@link NotFoundError}. */
-export async function loadRelease(project: string, release: string): Promise<ReleaseDetails> {
-  return details(project, (document) => document.releases.find((one) => one.release === release));
+export function loadRelease(project: string, release: string): Promise<ReleaseDetails> {
+  return details(async (again) =>
+    (await loadWholeProject(project, again)).releases.find((one) => one.release === release),
+  );
 }
 
 /** All tags, digests and files. The largest document, so only the search loads it. */
@@ -70,9 +86,9 @@ export function loadPlatforms(progress: (share: number) => void): Promise<Platfo
   });
 }
 
-/** The texts of all parts of one kind. If a part does not exist, the document that names it was replaced a while ago and is read again, once. */
-async function loadParts(kind: "listing" | "platforms", progress?: (share: number) => void): Promise<string[]> {
-  const named = async (again: boolean): Promise<string[] | undefined> => {
+/** The texts of all parts of one kind. */
+function loadParts(kind: "listing" | "platforms", progress?: (share: number) => void): Promise<string[]> {
+  return orAgain(false, async (again) => {
     if (again) kept.delete("parts");
     const load = () => json<ListingDocument>("catalog/listing.json", again ? "reload" : "default");
     const parts = (await keep("parts", load))[kind];
@@ -82,16 +98,8 @@ async function loadParts(kind: "listing" | "platforms", progress?: (share: numbe
       progress?.(++loaded / parts.length);
       return text;
     });
-    try {
-      return await Promise.all(each);
-    } catch (error) {
-      if (error instanceof NotFoundError) return undefined;
-      throw error;
-    }
-  };
-  const texts = (await named(false)) ?? (await named(true));
-  if (texts === undefined) throw new Error("The catalogue is being updated at this moment");
-  return texts;
+    return ifAll(each);
+  });
 }
 
 async function unpacked(path: string): Promise<string> {
@@ -119,24 +127,37 @@ export function listingWanted(): boolean {
   return kept.has("listing");
 }
 
-/** A details document of a project. If it does not exist, the project's document was replaced a moment ago and is read again, once. */
-async function details<Document>(
-  project: string,
-  find: (document: ProjectDocument) => { readonly details: string } | undefined,
+/** A details document of a project. @param find what names it, in the project's document. */
+function details<Document>(
+  find: (again: boolean) => Promise<{ readonly details: string } | undefined>,
 ): Promise<Document> {
-  const named = async (again: boolean): Promise<Document | undefined> => {
-    const found = find(await loadProject(project, again));
+  return orAgain(false, async (again) => {
+    const found = await find(again);
     if (found === undefined) throw new NotFoundError();
-    try {
-      return await keep(found.details, () => json<Document>(found.details));
-    } catch (error) {
-      if (error instanceof NotFoundError) return undefined;
-      throw error;
-    }
-  };
-  const document = (await named(false)) ?? (await named(true));
-  if (document === undefined) throw new Error("The catalogue is being updated at this moment");
-  return document;
+    const [document] = (await ifAll([keep(found.details, () => json<Document>(found.details))])) ?? [];
+    return document;
+  });
+}
+
+/**
+ * What documents have that another one names. If one of them does not exist, the one that names it was replaced a moment ago and is read again, once.
+ * @param read undefined: a document does not exist.
+ * @param again whether the first reading bypasses all caches already.
+ */
+async function orAgain<Found>(again: boolean, read: (again: boolean) => Promise<Found | undefined>): Promise<Found> {
+  const found = (await read(again)) ?? (await read(true));
+  if (found === undefined) throw new Error("The catalogue is being updated at this moment");
+  return found;
+}
+
+/** All documents; undefined if one does not exist. */
+async function ifAll<Document>(loading: readonly Promise<Document>[]): Promise<Document[] | undefined> {
+  try {
+    return await Promise.all(loading);
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
 }
 
 /** Caches the result of the first call. Failures are not cached. */

@@ -43,8 +43,10 @@ interface FilesSummary {
 /** `/catalog/projects/<name>.json`. */
 export interface ProjectDocument extends About {
   readonly images: readonly (ImageSummary & { readonly details: string })[];
-  /** Newest first. */
+  /** Newest first; of a large project the first of them. */
   readonly releases: readonly ReleaseSummary[];
+  /** Paths of the documents that have the others, in their order. */
+  readonly moreReleases?: readonly string[] | undefined;
   /** What was taken out of production on purpose, and why. */
   readonly withdrawn?: readonly Withdrawn[] | undefined;
   readonly staging?: PushTargets | undefined;
@@ -92,6 +94,11 @@ export interface ReleaseSummary {
   readonly files: number;
   readonly bytes: number;
   readonly details: string;
+}
+
+/** `/catalog/details/<sha256>.json` of a part of a large project's releases. */
+export interface ReleasePart {
+  readonly releases: readonly ReleaseSummary[];
 }
 
 /** `/catalog/details/<sha256>.json` of an image. */

@@ -8,6 +8,7 @@ import {
   loadRecent,
   loadRelease,
   loadStatus,
+  loadWholeProject,
   NotFoundError,
 } from "./catalogue.ts";
 import { element } from "./element.ts";
@@ -87,10 +88,10 @@ async function compose(view: View): Promise<Shown> {
       wantListing();
       return showHits(await loadIndex(), { listing, platforms }, view.query, host);
     case "project":
-      return orNotFound(() => loadProject(view.project).then(showProject));
+      return orNotFound(() => loadWholeProject(view.project).then(showProject));
     case "files":
       return orNotFound(async () => {
-        const project = await loadProject(view.project);
+        const project = await loadWholeProject(view.project);
         const found = findRelease(project, view.path);
         if (found === undefined) throw new NotFoundError();
         return showFiles(project, await loadRelease(view.project, found.release), found.file, location.origin);

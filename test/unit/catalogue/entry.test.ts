@@ -11,6 +11,7 @@ import { writeDocument } from "../../../components/catalogue/layout.ts";
 import { packListing, unpackListing } from "../../../components/catalogue/listing.ts";
 import { joinParts } from "../../../components/catalogue/listing-parts.ts";
 import { emptyPresence, replacePresence } from "../../../components/catalogue/presence.ts";
+import { divideReleases } from "../../../components/catalogue/release-parts.ts";
 import { catalogueSchemaFolder, catalogueSchemas } from "../../../components/catalogue/schemas.ts";
 import {
   keyOfFile,
@@ -343,6 +344,34 @@ it("a large project has several presence documents, and a new release or tag is 
   }
 });
 
+it("the list of a large project's releases is divided, and its parts are in their order", () => {
+  const files = Array.from({ length: 1_000 }, (_, at) => ({ path: `v1.${at}.0/a`, sha256: "1".repeat(64), bytes: 1 }));
+  const { documents } = projectEntry({ ...published, files });
+  const text = documents.get("catalog/projects/demo.json")!;
+  const { releases, moreReleases = [] } = readDocument("project", text) ?? assert.fail("no document");
+  const parts = moreReleases.map((key) => readDocument("releases", documents.get(key)!) ?? assert.fail(key));
+  assert.ok(releases.length > 0 && parts.length > 1);
+  assert.deepEqual(
+    [...releases, ...parts.flatMap((part) => part.releases)].map(({ release }) => release),
+    files.map((_, at) => `v1.${files.length - 1 - at}.0`),
+  );
+});
+
+it("a change of a release is in one part of their list, wherever it is", () => {
+  const list = Array.from({ length: 6_000 }, (_, at) => ({ release: `v1.${at}.0`, details: "a" }));
+  const texts = (releases: typeof list) => divideReleases(releases).map((part) => JSON.stringify(part));
+  const before = new Set(texts(list));
+  assert.equal(texts(list.slice(0, 256)).length, 1);
+  assert.ok(before.size > 20 && before.size < 100, `${before.size} parts`);
+  assert.ok(divideReleases(list).every((part) => part.length <= 256));
+  const changed = (releases: typeof list) => texts(releases).filter((text) => !before.has(text)).length;
+  for (let at = 0; at < list.length; at += 499) {
+    assert.equal(changed(list.with(at, { ...list[at]!, details: "b" })), 1);
+    assert.ok(changed(list.toSpliced(at, 0, { release: `v2.${at}.0`, details: "a" })) <= 2);
+    assert.ok(changed(list.toSpliced(at, 1)) <= 1);
+  }
+});
+
 it("the presence index: one project changes, an unlisting keeps the mirrors, and nobody is promised without them", () => {
   const [one, two] = [{ sha256: "1".repeat(64) }, { sha256: "2".repeat(64) }];
   const first = replacePresence(replacePresence(emptyPresence, "b", one, { mirrors: ["m"] }), "a", two, {
@@ -386,7 +415,9 @@ it("written documents match the schemas", () => {
   const ajv = new Ajv2020({ allErrors: true, formats: { "date-time": true } });
   const withdrawn = [{ name: "demo/tool:v0", reason: "old" }];
   const staging = { files: "staging/demo", source: "https://github.com/example/artifacts" };
-  const { index, documents } = projectEntry({ ...published, withdrawn, staging });
+  const many = Array.from({ length: 600 }, (_, at) => ({ path: `v1.${at}/a`, sha256: "1".repeat(64), bytes: 1 }));
+  const { index, documents } = projectEntry({ ...published, files: many, withdrawn, staging });
+  let parts = 0;
   const valid = (name: string, value: unknown) => {
     const validate = ajv.compile(catalogueSchemas()[`${name}.schema.json`] ?? assert.fail(name));
     assert.ok(validate(value), `${name}: ${ajv.errorsText(validate.errors)}`);
@@ -395,6 +426,9 @@ it("written documents match the schemas", () => {
   for (const [key, text] of documents) {
     const value = JSON.parse(text) as Record<string, unknown>;
     if (key.startsWith("catalog/presence/")) continue; // read by redirectors alone
-    valid(key.startsWith("catalog/projects/") ? "project" : "versions" in value ? "image" : "release", value);
+    const details = "versions" in value ? "image" : "files" in value ? "release" : "releases";
+    valid(key.startsWith("catalog/projects/") ? "project" : details, value);
+    if (details === "releases") parts++;
   }
+  assert.ok(parts > 0);
 });

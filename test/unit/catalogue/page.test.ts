@@ -33,15 +33,17 @@ it("the page's types match the written documents", () => {
     project: (value: written.ProjectDocument) => read.ProjectDocument;
     image: (value: written.ImageDetails) => read.ImageDetails;
     release: (value: written.ReleaseDetails) => read.ReleaseDetails;
+    releases: (value: Pick<written.ProjectDocument, "releases">) => read.ReleasePart;
     recent: (value: written.RecentDocument) => read.RecentDocument;
   } = {
     index: (value) => value,
     project: (value) => value,
     image: (value) => value,
     release: (value) => value,
+    releases: (value) => value,
     recent: (value) => value,
   };
-  assert.equal(Object.keys(contract).length, 5);
+  assert.equal(Object.keys(contract).length, 6);
 });
 
 for (const [address, view] of [
