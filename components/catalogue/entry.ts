@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { filesPrefix, imageName } from "../../redirector/object-paths.ts";
 import { presenceDocumentKey } from "../../redirector/presence-format.ts";
 import type {
@@ -144,12 +145,14 @@ export function composeEntry(
     ...(proof !== undefined && { proof }),
     ...(staging !== undefined && { staging }),
   };
-  documents.set(projectKey(name), writeDocument(document));
+  const text = writeDocument(document);
+  documents.set(projectKey(name), text);
   return {
     name,
     index: {
       ...inIndex,
       document: projectKey(name),
+      sha256: createHash("sha256").update(text).digest("hex"),
       images: document.images.map(({ details: _, ...image }) => image),
       ...(releases.length > 0 && { files: filesSummary(prefix, releases) }),
     },

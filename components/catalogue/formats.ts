@@ -218,6 +218,11 @@ const index = z
       z.object({
         ...project,
         document: z.string().describe("Path below the host"),
+        sha256: z
+          .string()
+          .regex(/^[0-9a-f]{64}$/)
+          .optional()
+          .describe("SHA-256 of the document; a mirror that has another one could not be written, or is being written"),
         images: z.array(imageSummary),
         files: releases.optional(),
       }),

@@ -95,7 +95,8 @@ export function catalogueWriter(signal: AbortSignal, options: TransportOptions =
       entries.with(request.project, async () => {
         const mirrors = dependencies.mirrors(request);
         // In the newest mirror that has the whole entry.
-        const unlisted = await fromFirst(await newestFirst(mirrors), (mirror) => unlistLines(mirror, request));
+        const newest = await newestFirst(request.project, mirrors);
+        const unlisted = await fromFirst(newest, (mirror) => unlistLines(mirror, request));
         if (!unlisted?.changed) return [];
         return (await write(unlisted.entry, unlisted.old, mirrors, request)).failures;
       }),
@@ -155,7 +156,7 @@ async function findCachedEntry(
   mirrors: readonly CatalogueMirror[],
   signal: AbortSignal,
 ): Promise<CachedEntry> {
-  for (const mirror of await newestFirst(mirrors)) {
+  for (const mirror of await newestFirst(project, mirrors)) {
     try {
       const cached = await readCachedEntry(mirror, project);
       if (cached.documents.size > 0) return cached;

@@ -51,5 +51,6 @@ async function isComplete(mirror: CatalogueMirror, project: string, sha256: stri
   if (document.presence !== undefined && !(await mirror.has(presenceIndexKey))) return false;
   const entry = (await mirror.index())?.projects.find(({ name }) => name === project);
   const images = document.images.map(({ details: _, ...image }) => image);
-  return JSON.stringify(entry?.images) === JSON.stringify(images);
+  if (JSON.stringify(entry?.images) !== JSON.stringify(images)) return false;
+  return entry?.sha256 === undefined || entry.sha256 === sha256; // earlier versions wrote none
 }

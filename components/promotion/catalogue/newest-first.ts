@@ -1,4 +1,5 @@
 import type { CatalogueIndex } from "../../catalogue/formats.ts";
+import { projectKey } from "../../catalogue/layout.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
 
 /** A mirror and the index in it; undefined: it has none. */
@@ -27,8 +28,15 @@ export async function mirrorsByAge(mirrors: readonly CatalogueMirror[]): Promise
   return { read: read.sort((a, b) => ageOf(b) - ageOf(a)), unread };
 }
 
-/** All mirrors, the newest first: a mirror that could not be written has older documents. Those that cannot be read come last. */
-export async function newestFirst(mirrors: readonly CatalogueMirror[]): Promise<CatalogueMirror[]> {
+/**
+ * All mirrors in the order in which a project is read: first those that have the document that the newest index names, then by the age of their index. A
+ * mirror that could not be written has an older document, maybe beside a new index. Those that cannot be read come last.
+ */
+export async function newestFirst(project: string, mirrors: readonly CatalogueMirror[]): Promise<CatalogueMirror[]> {
   const { read, unread } = await mirrorsByAge(mirrors);
-  return [...read, ...unread].map(({ mirror }) => mirror);
+  const all = [...read, ...unread].map(({ mirror }) => mirror);
+  const { sha256 } = read[0]?.index?.projects.find(({ name }) => name === project) ?? {};
+  if (sha256 === undefined) return all; // an earlier version wrote the index
+  const has = await Promise.all(all.map((mirror) => mirror.holds(projectKey(project), sha256).catch(() => false)));
+  return [...all.filter((_, at) => has[at]), ...all.filter((_, at) => !has[at])];
 }

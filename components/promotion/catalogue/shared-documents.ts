@@ -255,9 +255,8 @@ export class SharedDocuments {
 
   /** Makes the lines of all projects anew. Those of which no mirror has the whole entry have none until they are written again. */
   async #remakeAll(mirrors: readonly CatalogueMirror[]): Promise<void> {
-    const newest = await newestFirst(mirrors);
     for (const { name } of this.#index.projects) {
-      const remade = await readEntryLines(name, newest);
+      const remade = await readEntryLines(name, await newestFirst(name, mirrors));
       await this.#replace("listing", name, remade?.lines ?? "");
       await this.#replace("platforms", name, remade?.platforms ?? "");
     }
@@ -281,9 +280,11 @@ export class SharedDocuments {
   async #remake(kind: LineKind, bits: string, lost: string, mirrors: readonly CatalogueMirror[]): Promise<string> {
     const index = this.#index;
     const blocks = new Map<string, string>();
-    const newest = await newestFirst(mirrors);
     for (const { name } of index.projects.filter((project) => areAlike(projectBits(project.name), bits))) {
-      const { lines, platforms } = (await readEntryLines(name, newest)) ?? { lines: "", platforms: "" };
+      const { lines, platforms } = (await readEntryLines(name, await newestFirst(name, mirrors))) ?? {
+        lines: "",
+        platforms: "",
+      };
       blocks.set(name, kind === "listing" ? lines : platforms);
     }
     await Promise.allSettled(mirrors.map((mirror) => mirror.discard(lost))); // none has it whole

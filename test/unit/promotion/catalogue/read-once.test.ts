@@ -32,7 +32,7 @@ it("a mirror that is down costs the first project its retries, not the next ones
     (bucket) => new CatalogueMirror(bucket.url, bucket as unknown as Bucket, signal, () => now),
   );
   const project = async () => {
-    const names = (await newestFirst(mirrors)).map(({ name }) => name);
+    const names = (await newestFirst("p", mirrors)).map(({ name }) => name);
     const written = await mirrors[0]!.write("catalog/projects/p.json", Buffer.from("{}")).catch(String);
     return [...names, written];
   };
@@ -42,7 +42,7 @@ it("a mirror that is down costs the first project its retries, not the next ones
   isDown = false;
   now += 299_999;
   assert.deepEqual(
-    (await newestFirst(mirrors)).map(({ name }) => name),
+    (await newestFirst("p", mirrors)).map(({ name }) => name),
     ["gs://down", "gs://up"],
     "its index is read again first: that failed first",
   );

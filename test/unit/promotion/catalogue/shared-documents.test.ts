@@ -5,6 +5,8 @@ import { it } from "mocha";
 import { type ProjectEntry, type Published, projectEntry } from "../../../../components/catalogue/entry.ts";
 import type { ListingDocument, RecentDocument } from "../../../../components/catalogue/formats.ts";
 import { CatalogueMirror } from "../../../../components/promotion/catalogue/catalogue-mirror.ts";
+import { checkEntry } from "../../../../components/promotion/catalogue/check-entry.ts";
+import { newestFirst } from "../../../../components/promotion/catalogue/newest-first.ts";
 import { SharedDocuments } from "../../../../components/promotion/catalogue/shared-documents.ts";
 import { writeEntry } from "../../../../components/promotion/catalogue/write-entry.ts";
 import type { Bucket } from "../../../../components/promotion/storage/bucket.ts";
@@ -12,12 +14,11 @@ import { catalogueLines } from "../../../support/catalogue-lines.ts";
 
 const { signal } = new AbortController();
 
+/** "documents": to write those of projects. */
+type Refusal = "nothing" | "documents" | "writes" | "all";
+
 /** A mirror with its objects. `refuses` is what it does not do. */
-function mirrorOf(
-  objects = new Map<string, Uint8Array>(),
-  name = "m",
-  refuses: "nothing" | "writes" | "all" = "nothing",
-) {
+function mirrorOf(objects = new Map<string, Uint8Array>(), name = "m", refuses: Refusal = "nothing") {
   const refuse = (): never => {
     throw new Error(`${name} refuses`);
   };
@@ -34,7 +35,9 @@ function mirrorOf(
       for (const key of [...objects.keys()].sort()) if (key.startsWith(prefix)) yield describe(key);
     },
     replace: async (key: string, bytes: Uint8Array) =>
-      refuses === "nothing" ? void objects.set(key, bytes) : refuse(),
+      refuses === "nothing" || (refuses === "documents" && !key.startsWith("catalog/projects/"))
+        ? void objects.set(key, bytes)
+        : refuse(),
     remove: async ({ key }: { key: string }) => (refuses === "nothing" ? void objects.delete(key) : refuse()),
   };
   const mirror = new CatalogueMirror(name, bucket as unknown as Bucket, signal);
@@ -42,11 +45,7 @@ function mirrorOf(
 }
 
 /** Mirrors of these objects, opened anew: as the next run has them. */
-const opened = (
-  stores: Record<string, Map<string, Uint8Array>>,
-  refusing?: string,
-  refuses: "writes" | "all" = "writes",
-) =>
+const opened = (stores: Record<string, Map<string, Uint8Array>>, refusing?: string, refuses: Refusal = "writes") =>
   Object.entries(stores).map(
     ([name, objects]) => mirrorOf(objects, name, name === refusing ? refuses : "nothing").mirror,
   );
@@ -149,6 +148,43 @@ it("a mirror that could not be written is older: the next run begins with what t
     );
     assert.deepEqual(promoted(objects).sort(), ["one", "one", "three", "two"], name);
   }
+});
+
+it("a mirror that has an older document of a project beside a new index is not read first for it", async () => {
+  const stores = { canonical: new Map<string, Uint8Array>(), second: new Map<string, Uint8Array>() };
+  await run(opened(stores), entryOf("one", 1), entryOf("two", 1));
+  const [failure] = await run(opened(stores, "canonical", "documents"), entryOf("one", 2));
+  assert.match(failure ?? "", /^project one, catalogue, mirror canonical: canonical refuses$/);
+  assert.deepEqual(stores.canonical.get("catalog/index.json"), stores.second.get("catalog/index.json"));
+  const order = async (project: string) => (await newestFirst(project, opened(stores))).map(({ name }) => name);
+  assert.deepEqual(await order("one"), ["second", "canonical"]);
+  assert.deepEqual(await order("two"), ["canonical", "second"]);
+  const read = await checkEntry("one", entryOf("one", 2).index!.sha256!, opened(stores), signal);
+  assert.deepEqual(read, { incomplete: ["canonical"], failures: [] });
+
+  // What is made anew is made of the newer one.
+  const lost = "catalog/listing.json";
+  for (const objects of Object.values(stores)) objects.delete(lost);
+  assert.deepEqual(await run(opened(stores), entryOf("two", 1)), []);
+  const ofOne = (await lines(stores.canonical)).filter((line) => line.startsWith("one"));
+  assert.deepEqual(ofOne, ["one binaries/one/v1/0", "one binaries/one/v1/1"]);
+});
+
+it("an index that names no documents, of an earlier version, is read as it was", async () => {
+  const stores = { canonical: new Map<string, Uint8Array>(), second: new Map<string, Uint8Array>() };
+  await run(opened(stores), entryOf("one", 1));
+  await run(opened(stores, "canonical", "documents"), entryOf("one", 2));
+  for (const objects of Object.values(stores)) {
+    const index = json(objects, "catalog/index.json") as { projects: object[] };
+    const projects = index.projects.map((project) => ({ ...project, sha256: undefined }));
+    objects.set("catalog/index.json", Buffer.from(JSON.stringify({ ...index, projects })));
+  }
+  assert.deepEqual(
+    (await newestFirst("one", opened(stores))).map(({ name }) => name),
+    ["canonical", "second"],
+  );
+  assert.deepEqual(await run(opened(stores), entryOf("one", 2)), []);
+  assert.deepEqual((await checkEntry("one", entryOf("one", 2).index!.sha256!, opened(stores), signal)).incomplete, []);
 });
 
 it("a mirror that cannot be read holds back itself alone, and is not written while it may be newer", async () => {
