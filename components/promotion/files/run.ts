@@ -416,8 +416,14 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     const { signal } = this.context;
     const { files } = mirror;
     if (mirror.cannotCopy || files.givenUp !== undefined) return false;
+    let told = 0;
+    const copied = (bytes: number): void => {
+      told += bytes;
+      mirror.bytes += bytes;
+      this.report("bytes");
+    };
     try {
-      await files.bucket.copyFrom(bucket, object, files.key(path), this.headers(path), signal);
+      await files.bucket.copyFrom(bucket, object, files.key(path), this.headers(path), signal, copied);
       mirror.breaker.succeeded();
     } catch (error) {
       if (signal.aborted) return false;
@@ -432,7 +438,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
         return true;
       }
     }
-    mirror.bytes += object.size;
+    mirror.bytes += object.size - told;
     this.#copiedTo(mirror, path);
     return true;
   }

@@ -134,6 +134,7 @@ export interface Bucket {
    * checksum, computed by the store, must be the one that the store has of the source.
    * @param source the bucket's name.
    * @param object with the checksums that its store proves, and the SHA-256 that was proven with them.
+   * @param copied is told the bytes of each step of a copy that takes several, when it is done.
    * @throws {@link ObjectExists} if the key is taken; {@link ObjectChanged} if the source is no longer there in this version; {@link CopyUnproven} if the
    * store does not prove the copy, which is then removed.
    */
@@ -143,6 +144,7 @@ export interface Bucket {
     key: string,
     headers: ObjectHeaders,
     signal: AbortSignal,
+    copied?: (bytes: number) => void,
   ): Promise<void>;
   /**
    * Records with an object in GCS which ETag S3 gave the same content when it was sent there in parts: so a listing of GCS says which objects of a listing

@@ -184,6 +184,7 @@ class GcsBucket implements Bucket {
     key: string,
     headers: ObjectHeaders,
     signal: AbortSignal,
+    copied: (bytes: number) => void = () => {},
   ): Promise<void> {
     const { crc32c, size, sha256, version } = object;
     const what = `${this.url}/${key}`;
@@ -191,7 +192,7 @@ class GcsBucket implements Bucket {
     const from = `/storage/v1/b/${encodeURIComponent(source)}/o/${encodeURIComponent(object.key)}`;
     const body = Buffer.from(resourceText(undefined, headers, { size, sha256 }, crc32c));
     let token: string | undefined;
-    for (;;) {
+    for (let rewritten = 0; ; ) {
       const response = await this.#client.json({
         what,
         method: "POST",
@@ -199,7 +200,7 @@ class GcsBucket implements Bucket {
         query: {
           ifGenerationMatch: "0",
           sourceGeneration: version,
-          fields: `done,rewriteToken,resource(${objectFields})`,
+          fields: `done,rewriteToken,totalBytesRewritten,resource(${objectFields})`,
           ...(token !== undefined && { rewriteToken: token }),
         },
         headers: { "content-type": "application/json; charset=UTF-8" },
@@ -210,12 +211,20 @@ class GcsBucket implements Bucket {
       if (response.status === 412) throw new ObjectExists(`${what} exists`);
       if (response.status === 404)
         throw new ObjectChanged(`${what}: gs://${source}/${object.key} has no generation ${version} any more`);
-      const { done, rewriteToken, resource } = response.body as {
+      const {
+        done,
+        rewriteToken,
+        totalBytesRewritten = "0",
+        resource,
+      } = response.body as {
         done?: boolean;
         rewriteToken?: string;
+        totalBytesRewritten?: string;
         resource?: ObjectResource;
       };
       if (done !== true && rewriteToken !== undefined) {
+        copied(Number(totalBytesRewritten) - rewritten);
+        rewritten = Number(totalBytesRewritten);
         token = rewriteToken;
         continue;
       }

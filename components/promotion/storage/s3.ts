@@ -338,6 +338,7 @@ class S3Bucket implements Bucket {
     key: string,
     headers: ObjectHeaders,
     signal: AbortSignal,
+    copied: (bytes: number) => void = () => {},
   ): Promise<void> {
     const target = {
       connection: this.#connection,
@@ -348,7 +349,7 @@ class S3Bucket implements Bucket {
       headers,
       signal,
     };
-    await new S3Copy(source, object, target).run();
+    await new S3Copy(source, object, target, copied).run();
   }
 
   /** What a listing of S3 shows of it is the ETag itself. */
@@ -442,13 +443,15 @@ class S3Copy {
   readonly #source: string;
   readonly #object: Stored;
   readonly #to: S3UploadTarget;
+  readonly #copied: (bytes: number) => void;
   readonly #what: string;
 
-  constructor(bucket: string, object: Stored, to: S3UploadTarget) {
+  constructor(bucket: string, object: Stored, to: S3UploadTarget, copied: (bytes: number) => void) {
     // The value is URL-encoded (CopyObject, x-amz-copy-source), but for the slashes.
     this.#source = `${bucket}/${object.key.split("/").map(encodeURIComponent).join("/")}`;
     this.#object = object;
     this.#to = to;
+    this.#copied = copied;
     this.#what = `${to.bucket.url}/${to.key}`;
   }
 
@@ -493,6 +496,7 @@ class S3Copy {
     try {
       const parts: CompletedPart[] = [];
       for (let from = 0; from < size; from += copiedPart) {
+        const end = Math.min(from + copiedPart, size);
         const command = new UploadPartCopyCommand({
           Bucket: name,
           Key: key,
@@ -500,11 +504,12 @@ class S3Copy {
           PartNumber: parts.length + 1,
           CopySource: this.#source,
           CopySourceIfMatch: version,
-          CopySourceRange: `bytes=${from}-${Math.min(from + copiedPart, size) - 1}`,
+          CopySourceRange: `bytes=${from}-${end - 1}`,
         });
         const { CopyPartResult } = await this.#asking((client, abortSignal) => client.send(command, { abortSignal }));
         const { ETag, ChecksumCRC32C } = CopyPartResult ?? {};
         parts.push({ PartNumber: parts.length + 1, ETag, ChecksumCRC32C });
+        this.#copied(end - from);
       }
       const complete = new CompleteMultipartUploadCommand({
         Bucket: name,

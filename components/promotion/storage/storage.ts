@@ -101,9 +101,9 @@ function lockedBucket(address: BucketAddress, bucket: Bucket): Bucket {
       await check(signal);
       return bucket.create(key, content, headers, signal, over);
     },
-    copyFrom: async (source, object, key, headers, signal) => {
+    copyFrom: async (source, object, key, headers, signal, copied) => {
       await check(signal);
-      await bucket.copyFrom(source, object, key, headers, signal);
+      await bucket.copyFrom(source, object, key, headers, signal, copied);
     },
     replace: async (key, bytes, headers, signal, over) => {
       await check(signal);

@@ -50,11 +50,16 @@ it("GCS: calls again with the token until the store is done", async () => {
   const { url, seen } = await serve(() => {
     const isDone = ++call === 3;
     const resource = { name: "k", size: String(source.size), generation: "9", crc32c: "AAAAAA==", metadata };
-    return { body: JSON.stringify(isDone ? { done: true, resource } : { done: false, rewriteToken: `token-${call}` }) };
+    const more = { done: false, rewriteToken: `token-${call}`, totalBytesRewritten: `${call * 1000}` };
+    return { body: JSON.stringify(isDone ? { done: true, resource } : more) };
   });
   const client = connectGcs(url);
   afterTest(() => client.close());
-  await client.bucket("eu").copyFrom("us", source, "binaries/kops/a b+c", headers, never);
+  const copied: number[] = [];
+  await client
+    .bucket("eu")
+    .copyFrom("us", source, "binaries/kops/a b+c", headers, never, (bytes) => copied.push(bytes));
+  assert.deepEqual(copied, [1000, 1000], "what each call but the last has copied");
   assert.deepEqual(
     seen.map(({ url: path }) => /rewriteToken=([^&]*)/.exec(path)?.[1]),
     [undefined, "token-1", "token-2"],
@@ -106,7 +111,9 @@ it("S3: copies above 5 GB go in parts of 1 GiB, and are complete only with the s
   });
   const client = connectS3({ region: "eu-west-1", endpoint: url, pathStyle: true });
   afterTest(() => client.close());
-  await client.bucket("eu").copyFrom("us", source, "k", headers, never);
+  const copied: number[] = [];
+  await client.bucket("eu").copyFrom("us", source, "k", headers, never, (bytes) => copied.push(bytes));
+  assert.deepEqual([copied.length, copied[0], copied.reduce((sum, bytes) => sum + bytes)], [7, 1024 ** 3, source.size]);
   const parts = seen.filter(({ method }) => method === "PUT");
   assert.equal(parts.length, 7);
   assert.deepEqual(parts.map(({ request }) => request.headers["x-amz-copy-source-range"]).slice(-2), [
