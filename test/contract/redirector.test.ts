@@ -343,7 +343,7 @@ describe("the deployed redirector, and its core on Node's http", () => {
       }
     };
     await ask(15);
-    // The least of three thousand requests, in which each cache was nearly empty once, as they drop half of their entries at a time.
+    // The least of three thousand requests, as caches drop half of their entries at a time. Half of the targets are 0.5 MiB, less than what is allowed.
     const grown = (sizes: readonly number[]) => Math.min(...sizes.slice(12)) - Math.min(...sizes.slice(3, 6));
     const list = (sizes: readonly number[]) => sizes.map((size) => size.toFixed(1)).join(" ");
     const text = `MiB after each thousand requests: heap ${list(heap)}; resident, without files ${list(own)}`;
