@@ -21,13 +21,13 @@ export type StackFile =
  */
 export async function readStackFile(path: string): Promise<StackFile> {
   const lines = new LineCounter();
-  const document = parseDocument(await readFile(path, "utf8"), { lineCounter: lines });
+  const document = parseDocument(await readFile(path, "utf8"), { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
     return {
       errors: document.errors.map((error) => ({
         file: path,
-        line: error.linePos?.[0].line ?? 1,
-        message: error.message.split("\n")[0] as string,
+        line: lines.linePos(error.pos[0]).line,
+        message: `not YAML: ${error.message}`,
       })),
     };
   }

@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join, relative } from "node:path";
-import { type Document, isMap, parseDocument } from "yaml";
+import { type Document, isMap, LineCounter, parseDocument } from "yaml";
 import { type ProcessIdentity, startTime, stopProcesses } from "../cloud/process-identity.ts";
 import { projectRoot, type Rehearsal } from "./rehearsal-folder.ts";
 import { ensureEngine, languageHostEnvironment } from "./tools.ts";
@@ -93,12 +93,14 @@ export class Stack {
    * @param settings further settings, by full key (`artifacts:protection`).
    */
   async configure(manifests?: string, settings: Readonly<Record<string, unknown>> = {}): Promise<void> {
-    const document = parseDocument(await readFile(this.#source.file, "utf8"));
+    const lines = new LineCounter();
+    const text = await readFile(this.#source.file, "utf8");
+    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
     if (document.errors.length > 0) {
-      const lines = document.errors.map(
-        ({ linePos, message }) => `${this.#source.file}:${linePos?.[0].line ?? 1}: ${message.split("\n")[0]}`,
+      const mistakes = document.errors.map(
+        ({ pos, message }) => `${this.#source.file}:${lines.linePos(pos[0]).line}: not YAML: ${message}`,
       );
-      throw new Error(lines.join("\n"));
+      throw new Error(mistakes.join("\n"));
     }
     if (this.#source !== demo) leaveSecrets(document);
     const set = (key: string, value: unknown): void => document.setIn(["config", key], document.createNode(value));

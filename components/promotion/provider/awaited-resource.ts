@@ -2,11 +2,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Properties } from "../../plugin/properties.ts";
 import type { ResourceProvider } from "../../plugin/protocol.ts";
 
-/** Waits this many ms. Rejects as soon as the signal is aborted. */
+/** Waits this many ms. Rejects with the signal's reason as soon as it is aborted. */
 export type Pause = (ms: number, signal: AbortSignal) => Promise<unknown>;
 
 /** The clock's own. */
-export const realPause: Pause = (ms, signal) => sleep(ms, undefined, { signal });
+export const realPause: Pause = async (ms, signal) => {
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch (error) {
+    signal.throwIfAborted(); // Node's own error says only that "the operation was aborted"
+    throw error;
+  }
+};
 
 /**
  * What the providers of resources have in common that are nothing in a cloud: a run waits for something else in their creation.

@@ -24,6 +24,8 @@ describe("the rehearsal's stack", () => {
       providers: "",
     };
     const stack = new Stack(folder, rehearsal, { name: "own", file });
-    await assert.rejects(stack.configure(), ({ message }: Error) => message.startsWith(`${file}:4: Flow sequence`));
+    await assert.rejects(stack.configure(), {
+      message: `${file}:4: not YAML: Flow sequence in block collection must be sufficiently indented and end with a ]`,
+    });
   });
 });
