@@ -155,7 +155,7 @@ describe("the output of commands", () => {
     assert.match(settings["artifacts:stateBucket"] ?? "", /-artifacts-state$/);
     assert.match(steps[0]?.commands[0] ?? "", /^gcloud services enable artifactregistry\.googleapis\.com /);
     const { files, written } = JSON.parse(schemas!.out) as { files: string[]; written: string[] };
-    assert.deepEqual([files.length, written], [10, []]);
+    assert.deepEqual([files.length, written], [11, []]);
   });
 
   it("a file or folder that is missing is one line, and no command of this room writes past the rule", async () => {
