@@ -105,9 +105,9 @@ function itemsOf(
     const layers = request.layerMirrors.find(({ name }) => name === mirror);
     return [...readImageLines(request.images)].flatMap(([image, digests]) =>
       inShard(shard, project, image)
-        ? [...digests.keys()].map((digest): Item => {
+        ? [...digests].map(([digest, tags]): Item => {
             const read = async () => [
-              ...(whole ? await reader.image(request, whole, image, digest) : []),
+              ...(whole ? await reader.image(request, whole, image, digest, tags) : []),
               ...(layers ? await reader.layers(request, layers, image, digest) : []),
             ];
             return { project, kind: "images", line: `${image}@${digest}`, read };

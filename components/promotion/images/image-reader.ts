@@ -1,5 +1,5 @@
 /** Reads back every byte of images in a mirror: what a registry lists, and says the size of, may still have other bytes. */
-import { imageName, layerKey } from "../../../redirector/object-paths.ts";
+import { imageName, layerKey, manifestKey } from "../../../redirector/object-paths.ts";
 import { readObjectBack } from "../blobs/read-object-back.ts";
 import { causeOf } from "../http/errors.ts";
 import { beginning, headBlob, readBlob } from "../oci/blobs.ts";
@@ -13,6 +13,7 @@ import type { ContentFault, ReadingBack } from "../run/content-fault.ts";
 import type { ImageMirror, ImagesRequest, LayerMirror } from "../run/request.ts";
 import { readStoreAddress } from "../run/store-address.ts";
 import type { Bucket } from "../storage/bucket.ts";
+import { globMatcher } from "../text/glob-matcher.ts";
 import { hexOf } from "../text/oci-grammar.ts";
 import { findAttachments } from "./attachments.ts";
 import type { Dependencies } from "./dependencies.ts";
@@ -34,8 +35,18 @@ export class ImageReader {
     this.#reading = reading;
   }
 
-  /** Reads a digest, all that it lists, and what is attached to it, with all blobs. @throws what the mirror answers if it cannot be read. */
-  async image(request: ImagesRequest, mirror: ImageMirror, image: string, digest: Digest): Promise<Faults> {
+  /**
+   * Reads a digest, all that it lists, and what is attached to it, with all blobs; in a bucket, where each tag is a document that clients get, its tags too.
+   * @param tags those that it shall have. Mutable ones are left out: a deployment may have moved them since.
+   * @throws what the mirror answers if it cannot be read.
+   */
+  async image(
+    request: ImagesRequest,
+    mirror: ImageMirror,
+    image: string,
+    digest: Digest,
+    tags: Iterable<string>,
+  ): Promise<Faults> {
     const at = this.#remote(request, mirror, image);
     const manifests = new Map<Digest, Manifest>();
     const faults = await this.#manifests(at, digest, manifests);
@@ -49,6 +60,11 @@ export class ImageReader {
       for (const blob of [...each.blobs, ...each.foreign]) blobs.set(blob.digest, blob);
     const store = readStoreAddress(mirror.repository);
     const bucket = store && this.#dependencies.store(request.storage, store).bucket;
+    if (bucket !== undefined) {
+      const isMutable = globMatcher(request.mutableTags);
+      const lasting = Array.from(tags).filter((tag) => !isMutable(tag));
+      faults.push(...(await this.#tagDocuments(bucket, at.repository.name, digest, lasting)));
+    }
     const read = (blob: Descriptor): Promise<Faults> =>
       bucket === undefined
         ? this.#once(`${at.repository.name}/${blob.digest}`, () => this.#blob(at, blob))
@@ -76,6 +92,12 @@ export class ImageReader {
     const at = this.#dependencies.bucket(request.storage, bucket, region);
     const needed = blobs.filter((blob) => !("isForeign" in blob));
     return (await Promise.all(needed.map((blob) => this.#object(at, blob.digest)))).flat();
+  }
+
+  async #tagDocuments(bucket: Bucket, name: string, digest: Digest, tags: readonly string[]): Promise<Faults> {
+    const read = (tag: string) =>
+      this.#dependencies.limit(() => readObjectBack(bucket, manifestKey(name, tag), hexOf(digest), this.#reading));
+    return (await Promise.all(tags.map(read))).flat();
   }
 
   #remote({ prefix, storage }: ImagesRequest, { repository }: ImageMirror, image: string): Remote {
