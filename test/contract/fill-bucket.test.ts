@@ -14,7 +14,7 @@ import { everything, manifests } from "../support/graph/fixtures.ts";
 import { declare } from "../support/graph/program.ts";
 import { type LoopbackServer, serveOnLoopback } from "../support/loopback-server.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
-import { Pusher, startRegistry, type TestRegistry } from "../support/registries.ts";
+import { type Pushed, Pusher, startRegistry, type TestRegistry } from "../support/registries.ts";
 
 const mirror = "images-gcs-europe-west1";
 const bucket = "demo-artifacts-europe-west1";
@@ -29,6 +29,8 @@ describe("a fill of a bucket of Cloud Storage that is an image mirror", () => {
   let registry: TestRegistry;
   let cloud: CloudInventory;
   let front: LoopbackServer;
+  /** An image to which something is attached. */
+  let attachedTo: Pushed;
   /** In the order of their promotion. */
   const lines: string[][] = [];
 
@@ -54,6 +56,7 @@ describe("a fill of a bucket of Cloud Storage that is an image mirror", () => {
         const image = isIndex
           ? await pusher.index([await pusher.image(), await pusher.image()], tags)
           : await pusher.image({ tags });
+        if (version === 3 && name === "api") attachedTo = image;
         if (version > 0) await pusher.signature(image);
         if (version > 1) for (const _ of ["one", "another"]) await pusher.image({ subject: image });
         lines.at(-1)!.push(...tags.map((tag) => `${name}:${tag} ${image.digest}\n`));
@@ -96,5 +99,17 @@ describe("a fill of a bucket of Cloud Storage that is an image mirror", () => {
     assert.deepEqual(await fill(), []);
     const { incomplete } = await promotion.takeInventory(requestOf(lines.flat()), context);
     assert.deepEqual(incomplete, {});
+  });
+
+  it("what is attached later is listed at the first try, though the account may not delete the list that it replaces", async () => {
+    const listed = async () => {
+      const key = `containers/registry/tool/api/_referrers/${attachedTo.digest}`;
+      const list = JSON.parse((await stores.served(bucket, key))!.bytes.toString()) as { manifests: unknown[] };
+      return list.manifests.length;
+    };
+    const before = await listed();
+    await new Pusher(registry.host, "p/images/tool/api").image({ subject: attachedTo });
+    assert.deepEqual(await fill(), []);
+    assert.equal(await listed(), before + 1);
   });
 });
