@@ -1,7 +1,5 @@
-import { createHash } from "node:crypto";
 import pLimit, { type LimitFunction } from "p-limit";
 import { emptyEntry, type ProjectEntry, projectEntry } from "../../catalogue/entry.ts";
-import { projectKey } from "../../catalogue/layout.ts";
 import { WeightedSemaphore } from "../http/weighted-semaphore.ts";
 import { Transport, type TransportOptions } from "../oci/transport.ts";
 import { KeyedLock } from "../run/keyed-lock.ts";
@@ -72,10 +70,9 @@ export function catalogueWriter(signal: AbortSignal, options: TransportOptions =
         });
         const entry = projectEntry(described.published);
         const written = await write(entry, cached.documents, mirrors, request);
-        const document = entry.documents.get(projectKey(request.project));
         const count = described.described === 0 ? "nothing new to describe" : `${described.described} described`;
         return {
-          document: document === undefined ? "" : createHash("sha256").update(document).digest("hex"),
+          document: entry.index?.sha256 ?? "",
           // What could not be described is missing in every mirror.
           incomplete: described.failures.length > 0 ? mirrors.map(({ name }) => name) : written.incomplete,
           failures: [...described.failures, ...written.failures],
