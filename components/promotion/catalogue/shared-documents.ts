@@ -121,7 +121,7 @@ export class SharedDocuments {
     const history = historyIn(recent, changes.find(({ host }) => host !== undefined)?.host);
     for (const kind of kinds) await this.#lines[kind].mend((part) => isLacking(part, mirrors));
     const parts = this.#parts();
-    const lines = this.#linesNow();
+    const lines = listingOf(parts);
     this.#countChange(lines);
     const index = this.#index;
     const indexBytes = Buffer.from(writeDocument(index));
@@ -185,10 +185,6 @@ export class SharedDocuments {
     return [this.#index.projects, this.#presence, lines];
   }
 
-  #linesNow(): string {
-    return writeDocument({ schemaVersion, ...this.#parts() } satisfies ListingDocument);
-  }
-
   /** A mirror that could not be read when the run began may have what the others miss. @throws if it has. */
   async #assertOlder(mirror: CatalogueMirror): Promise<void> {
     const { revision = 0 } = (await mirror.index()) ?? {};
@@ -250,7 +246,7 @@ export class SharedDocuments {
     else
       for (const kind of kinds)
         for (const [project, lines] of undivided?.[kind] ?? []) await this.#replace(kind, project, lines);
-    this.#counted = this.#contentNow(this.#linesNow());
+    this.#counted = this.#contentNow(listingOf(this.#parts()));
   }
 
   /** Makes the lines of all projects anew. Those of which no mirror has the whole entry have none until they are written again. */
@@ -290,6 +286,11 @@ export class SharedDocuments {
     await Promise.allSettled(mirrors.map((mirror) => mirror.discard(lost))); // none has it whole
     return linesWithin(bits, blocks, (name) => folderIn(index, name));
   }
+}
+
+/** The document that names the parts of all lines. */
+function listingOf(parts: Readonly<Record<LineKind, ListingDocument[LineKind]>>): string {
+  return writeDocument({ schemaVersion, ...parts } satisfies ListingDocument);
 }
 
 /** Whether a project has lines. */
