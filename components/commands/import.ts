@@ -37,13 +37,13 @@ export const importCommand = new Command("import")
   .option("--dry-run", "write nothing")
   .option("--json", "one JSON document: {added, changed, same, kept, removed, problems, report}; report with --report")
   .action(async (checkout, values) => {
-    const live = (await isFolder(checkout)) ? undefined : liveSourceOf(checkout);
+    const isCheckout = await isFolder(checkout);
+    const live = isCheckout ? undefined : liveSourceOf(checkout);
     if (live !== undefined) {
       const { project, manifests, gcsEndpoint } = values;
       return await importLive(live, { project, manifests, gcsEndpoint, dryRun: values.dryRun === true });
     }
-    if (!(await isFolder(checkout)))
-      throw new CommandError(`there is no folder ${checkout}: SOURCE is as import --help says`);
+    if (!isCheckout) throw new CommandError(`there is no folder ${checkout}: SOURCE is as import --help says`);
     limitYoungGeneration();
     const { texts, problems: unread } = await k8sTexts(checkout);
     const imported = importK8s(texts, values.owners, shownPath(checkout));
