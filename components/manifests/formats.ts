@@ -53,12 +53,12 @@ function text(name: string, pattern: RegExp, fault: (text: string) => string) {
     .regex(pattern, { error: ({ input }) => fault(String(input)) });
 }
 
-/** What is wrong with a text for people. */
+/** A text for people, of one line. */
 function oneLine(name: string, most: number) {
-  return (text: string): string => {
-    const odd = oddCharacter(text, /[^\p{C}\p{Zl}\p{Zp}]/u);
+  return text(name, new RegExp(String.raw`^(?=.*\S)[^\p{C}\p{Zl}\p{Zp}]{1,${most}}$`, "u"), (value) => {
+    const odd = oddCharacter(value, /[^\p{C}\p{Zl}\p{Zp}]/u);
     return `${name} must be one line of 1 to ${most} characters${odd === undefined ? "" : `, without ${odd}`}`;
-  };
+  });
 }
 
 /** A file's path. Its pattern is for editors: what it lets through may still be wrong, and the message is the same. */
@@ -215,9 +215,7 @@ export const withdrawnFormat = listOf(
       .meta({ description: "The digest that is withdrawn, with all its tags" }),
     tag: text("tag", tagPattern, tagFault).optional().meta({ description: "The tag that is withdrawn" }),
     file: fileText("file").optional().meta({ description: "The path of the file that is withdrawn" }),
-    reason: text("reason", /^(?=.*\S)[^\p{C}\p{Zl}\p{Zp}]{1,300}$/u, oneLine("reason", 300)).meta({
-      description: "Why it is removed from production",
-    }),
+    reason: oneLine("reason", 300).meta({ description: "Why it is removed from production" }),
     reference: text(
       "reference",
       /^(?:CVE-[0-9]{4}-[0-9]{4,19}|GHSA(?:-[a-z0-9]{4}){3}|https:\/\/[A-Za-z0-9.-]+(?:\/[A-Za-z0-9._~!$&'()*+,;=:@%/?#-]*)?)$/,
@@ -282,9 +280,7 @@ const releaseBuilds = z.strictObject(
 
 /** `project.yaml`: a project's owners, staging areas and settings. */
 export const projectFormat = mapOf("project.yaml", {
-  description: text("description", /^(?=.*\S)[^\p{C}\p{Zl}\p{Zp}]{1,500}$/u, oneLine("description", 500)).meta({
-    description: "What the project is, for people",
-  }),
+  description: oneLine("description", 500).meta({ description: "What the project is, for people" }),
   owners: mapOf("owners", {
     group: text(
       "group",
@@ -314,7 +310,7 @@ export const projectFormat = mapOf("project.yaml", {
       description:
         "GitHub users and teams (organization/team) that approve changes of this folder (default: the stack's approvers)",
     }),
-  contact: text("contact", /^(?=.*\S)[^\p{C}\p{Zl}\p{Zp}]{1,200}$/u, oneLine("contact", 200))
+  contact: oneLine("contact", 200)
     .optional()
     .meta({ description: "Where to ask about the project: a channel, an address, a URL" }),
   staging: mapOf("staging", {
