@@ -70,7 +70,8 @@ export async function startAudits(
   const audits: MirrorAudit[] = [];
   let built: Promise<Buffer> | undefined;
   const program = () => (built ??= fillProgram(archive));
-  const atOnce = await executionsAtOnce(config, mirrors, executions);
+  const withJob = mirrors.filter((mirror) => whyNoJob(config, mirror) === undefined);
+  const atOnce = await executionsAtOnce(config, withJob, executions);
   await interruptible(async (signal) => {
     for (const mirror of mirrors) {
       const noJob = whyNoJob(config, mirror);
@@ -99,7 +100,8 @@ export async function startAudits(
       });
   });
   if (wait) return conclude(audits, failures);
-  printNote(`next: npx artifacts audit --stack ${stack} --status: what they have found by then`);
+  if (started.length > 0)
+    printNote(`next: npx artifacts audit --stack ${stack} --status: what they have found by then`);
   printJson({ mirrors: started, failures: failures.lines });
   if (failures.lines.length > 0) process.exitCode = exitCodes.error;
 }

@@ -234,6 +234,7 @@ export async function executionsAtOnce(
   mirrors: readonly string[],
   own: FillExecutions,
 ): Promise<number> {
+  if (mirrors.length === 0) return 0;
   const others = await Promise.all(
     ([fillJobName, auditJobName] as const).map(async (job) => {
       const all = job === jobOf(settings) ? own : new FillExecutions({ ...settings, job });

@@ -132,6 +132,17 @@ describe("an audit of every byte", () => {
     assert.match(out, /^files-gcp-europe-west1: artifacts-audit-0 in europe-west1: running/);
   });
 
+  it("--start without jobs says why there are none, and what to run in their place", async () => {
+    await writeJobStack(stores, jobs, "us-central1, europe-west1", "");
+    const { code, out, err } = await audit("--start", "--archive", "fill.tar.gz", "--mirror", mirror);
+    assert.deepEqual([code, out], [1, ""]);
+    assert.match(
+      err,
+      /^error: files-gcp-europe-west1: artifacts:fillAbove is not set, so there are no jobs: run npx artifacts audit --stack prod --bytes --mirror files-gcp-europe-west1$/m,
+    );
+    assert.doesNotMatch(err, /next:/);
+  });
+
   it("calls that make no sense are refused", async () => {
     for (const args of [["--bytes"], ["--start"], ["--start", "--status"], ["--bytes", "--deep"], ["--shard", "1/2"]])
       assert.equal((await audit(...args)).code, 2, args.join(" "));
