@@ -330,19 +330,16 @@ describe("the deployed redirector, and its core on Node's http", () => {
     // Collected each time, so that the collector's choice of when to do so decides nothing: on its own it lets 15 MiB gather.
     const heap: number[] = [];
     const own: number[] = [];
-    const ask = async (thousands: number): Promise<void> => {
-      while (heap.length < thousands) {
-        for (let i = 0; i < 1000; i += 20)
-          await Promise.all(Array.from({ length: 20 }, () => exchange(redirector.port, odd())));
-        const collected = new RegExp(`^collected ${heap.length + 1} (\\d+)$`, "m");
-        redirector.process.kill("SIGUSR2");
-        await redirector.logged(collected);
-        const [, bytes] = collected.exec(redirector.output())!;
-        heap.push(Number(bytes) / 1024 ** 2);
-        own.push(await resident(redirector));
-      }
-    };
-    await ask(15);
+    while (heap.length < 15) {
+      for (let i = 0; i < 1000; i += 20)
+        await Promise.all(Array.from({ length: 20 }, () => exchange(redirector.port, odd())));
+      const collected = new RegExp(`^collected ${heap.length + 1} (\\d+)$`, "m");
+      redirector.process.kill("SIGUSR2");
+      await redirector.logged(collected);
+      const [, bytes] = collected.exec(redirector.output())!;
+      heap.push(Number(bytes) / 1024 ** 2);
+      own.push(await resident(redirector));
+    }
     // The least of three thousand requests, as caches drop half of their entries at a time. Half of the targets are 0.5 MiB, less than what is allowed.
     const grown = (sizes: readonly number[]) => Math.min(...sizes.slice(12)) - Math.min(...sizes.slice(3, 6));
     const list = (sizes: readonly number[]) => sizes.map((size) => size.toFixed(1)).join(" ");
