@@ -37,10 +37,7 @@ export type FillSettings = Pick<
 >;
 
 /** Why no job can fill a mirror; undefined: one can. */
-export function whyNoJob(
-  config: Pick<StackConfig, "fillAbove" | "imageStores">,
-  mirror: string,
-): string | undefined {
+export function whyNoJob(config: Pick<StackConfig, "fillAbove" | "imageStores">, mirror: string): string | undefined {
   if (config.fillAbove === undefined) return "artifacts:fillAbove is not set, so there are no jobs";
   if (storeMirrors(config.imageStores).some(({ name }) => name === mirror))
     return "its keys are in your environment, not in that of a job";

@@ -66,7 +66,8 @@ it("the tasks of a job get the quota of whoever starts them, if it is not the us
 });
 
 it("no job fills a store whose keys it has not", () => {
-  const more = `  artifacts:awsRegions: [us-east-1]
+  const more = `  artifacts:fillAbove: 100
+  artifacts:awsRegions: [us-east-1]
   aws:allowedAccountIds: ["123456789012"]
   aws:region: us-east-1
   artifacts:imageBuckets: [us-central1, us-east-1]
