@@ -235,14 +235,10 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
   async function toldFills(urn: string, kind: Kind, request: AnyRequest, last: AnyRequest | undefined): Promise<void> {
     const { fillBucket, project } = request;
     if (fillBucket === undefined) return;
-    const [{ openStorage }, { changeOf, tellFills }] = await Promise.all([
-      import("../storage/storage.ts"),
-      import("./unwanted-lines.ts"),
-    ]);
-    const storage = openStorage({ ...request.storage, purges: [] });
+    const { changeOf, openFills, tellFills } = await import("./unwanted-lines.ts");
     try {
       await tellFills(
-        storage.open({ kind: "gcs", bucket: fillBucket }),
+        openFills(request.storage, fillBucket),
         changeOf(kind.text, request, last),
         stop.signal,
         () => void log.status(urn, "waiting until the fills that run know what is withdrawn"),
@@ -254,8 +250,6 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
         "warning",
         `project ${project}: fills that run could not be told what is withdrawn: ${causeOf(error)}. What they bring back \`artifacts sync\` removes, after \`artifacts fill --cancel outdated\``,
       );
-    } finally {
-      await storage.close();
     }
   }
 

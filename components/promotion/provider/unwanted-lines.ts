@@ -7,11 +7,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { readAll } from "../blobs/fan-out.ts";
 import { auditOrderEnding, ordersFolder, unwantedFolder } from "../run/fill-folders.ts";
-import type { FilesRequest, ImagesRequest } from "../run/request.ts";
+import type { FilesRequest, ImagesRequest, StorageSettings } from "../run/request.ts";
+import { Storages } from "../run/storages.ts";
 import { unplacedOf } from "../run/unplaced-mirrors.ts";
 import { wantedText } from "../run/wanted-text.ts";
 import { type Bucket, BucketAbsent, type Stored } from "../storage/bucket.ts";
 import { putObject } from "../storage/small-object.ts";
+import { openStorage } from "../storage/storage.ts";
 import { splitLines } from "../text/split-lines.ts";
 
 /** ms after which a task writes nothing more without knowing what is unwanted. */
@@ -68,6 +70,11 @@ export function changeOf(
   };
 }
 
+/** The bucket of the fills. All promotions of this process share the client, which is not that of their copies: behind those a request may wait for long. */
+export function openFills(settings: StorageSettings, bucket: string): Bucket {
+  return storages.at({ ...settings, purges: [] }).open({ kind: "gcs", bucket });
+}
+
 /**
  * Tells the fills what a promotion does not want any more.
  * @throws if they cannot be told.
@@ -117,3 +124,6 @@ export async function unwantedIn(bucket: Bucket, object: Stored, signal: AbortSi
   const bytes = await Array.fromAsync(readAll(bucket, object, signal));
   return JSON.parse(gunzipSync(Buffer.concat(bytes)).toString("utf8")) as Unwanted;
 }
+
+// Belongs to the process, not to a request.
+const storages = new Storages(openStorage);
