@@ -1,5 +1,6 @@
 /** What is missing in production, since when and why, as the state of a stack remembers it. Pure. */
 
+import { keyOfUrn } from "../adoption/adoption-list.ts";
 import { type FilledPart, PlannedFills } from "../promotion/provider/planned-fills.ts";
 import { lastRunOutput, type RunRecord, unpackRecord } from "../promotion/provider/run-record.ts";
 import { countOf } from "../promotion/text/count-of.ts";
@@ -112,7 +113,7 @@ export function promotionStatus(text: string, from: string, wanted: readonly str
     undeployed: wanted.filter((name) => !deployed.has(name)),
     unfinished: (state.pending_operations ?? []).map(({ type = "changing", resource }) => ({
       operation: type,
-      resource: (resource?.urn ?? "?").split("::").slice(2).join(" ").replace(/^.*\$/, ""),
+      resource: resource?.urn === undefined ? "?" : keyOfUrn(resource.urn),
     })),
     runs: promotions.flatMap(({ run }) => run ?? []).sort((one, other) => (one.time < other.time ? 1 : -1)),
   };
