@@ -52,12 +52,12 @@ async function fill(order: FillOrder, shard: Shard): Promise<boolean> {
   const bucket = order.reports === undefined ? undefined : storage.open({ kind: "gcs", bucket: order.reports });
   try {
     return await interruptible(async (signal) => {
-      let log = new FillLog(order.mirror, shard);
       const bring = async (wanted: FillOrder, stop: AbortSignal) => {
-        log = new FillLog(order.mirror, shard);
-        return await fillMirror(wanted, shard, { signal: stop }, (told) => log.progress(told));
+        const log = new FillLog(order.mirror, shard);
+        return { log, filled: await fillMirror(wanted, shard, { signal: stop }, (told) => log.progress(told)) };
       };
-      const filled = await (bucket === undefined ? bring(order, signal) : whileWanted(order, bucket, signal, bring));
+      const brought = bucket === undefined ? bring(order, signal) : whileWanted(order, bucket, signal, bring);
+      const { log, filled } = await brought;
       const isGivenUp = bucket !== undefined && (await giveUp(bucket, filled, signal));
       log.ended(filled, isGivenUp);
       if (filled.failures.length === 0 || isGivenUp) return false;
