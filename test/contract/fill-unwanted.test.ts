@@ -62,7 +62,7 @@ describe("what is withdrawn while a fill runs", () => {
     tellFills(fills(), changeOf("files", request, last), signal, () => {});
   /** What a task does that asks often. */
   const look = <Result>(from: FillOrder, work: (wanted: FillOrder, stop: AbortSignal) => Promise<Result>) =>
-    whileWanted(from, fills(), signal, work, { every: 20, knownFor: 20_000 });
+    whileWanted(from, fills(), signal, work, { every: 20, knownFor: 600_000 });
   const seen = (from: FillOrder) => look(from, async (wanted) => wantedIn(wanted));
 
   /** A run of the engine on what is in the mirrors now. */
