@@ -158,14 +158,31 @@ describe("new regions that a job fills", () => {
       assert.notEqual(tasks.length, 0, `the tasks ended when ${killed.size} were killed`);
       for (const { pid, purpose } of tasks) {
         if (killed.size === count || killed.has(pid) || !purpose.endsWith(" attempt 0")) continue;
-        try {
-          process.kill(-pid, "SIGKILL");
-          killed.add(pid);
-        } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-        }
+        if (await killedAlive(pid)) killed.add(pid);
       }
     }
     return killed.size;
   }
 });
+
+/**
+ * Kills the group of a process that lives. Stopped first: one that is ending, or that its parent has not yet taken notice of, takes the signal without effect.
+ * @returns whether it was killed.
+ */
+async function killedAlive(pid: number): Promise<boolean> {
+  try {
+    process.kill(-pid, "SIGSTOP");
+    for (;;) {
+      const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+      const state = stat[stat.lastIndexOf(")") + 2];
+      if (state === "Z" || state === "X") return false;
+      if (state === "T") break;
+      await setTimeout(5);
+    }
+    process.kill(-pid, "SIGKILL");
+    return true;
+  } catch (error) {
+    if (["ESRCH", "ENOENT"].includes((error as NodeJS.ErrnoException).code ?? "")) return false;
+    throw error;
+  }
+}
