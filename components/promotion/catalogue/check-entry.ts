@@ -1,4 +1,5 @@
 import { presenceIndexKey } from "../../../redirector/presence-format.ts";
+import { indexEntryOf } from "../../catalogue/index-document.ts";
 import { projectKey } from "../../catalogue/layout.ts";
 import { causeOf } from "../http/errors.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
@@ -49,7 +50,7 @@ async function isComplete(mirror: CatalogueMirror, project: string, sha256: stri
   // Details and presence are named by the digest of their content, so it is enough that they exist.
   if (!(await Promise.all(documentsOf(document).map((one) => mirror.has(one)))).every(Boolean)) return false;
   if (document.presence !== undefined && !(await mirror.has(presenceIndexKey))) return false;
-  const entry = (await mirror.index())?.projects.find(({ name }) => name === project);
+  const entry = indexEntryOf(await mirror.index(), project);
   const images = document.images.map(({ details: _, ...image }) => image);
   if (JSON.stringify(entry?.images) !== JSON.stringify(images)) return false;
   return entry?.sha256 === undefined || entry.sha256 === sha256; // earlier versions wrote none

@@ -1,4 +1,5 @@
 import type { CatalogueIndex } from "../../catalogue/formats.ts";
+import { indexEntryOf } from "../../catalogue/index-document.ts";
 import { projectKey } from "../../catalogue/layout.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
 
@@ -30,12 +31,13 @@ export async function mirrorsByAge(mirrors: readonly CatalogueMirror[]): Promise
 
 /**
  * All mirrors in the order in which a project is read: first those that have the document that the newest index names, then by the age of their index. A
- * mirror that could not be written has an older document, maybe beside a new index. Those that cannot be read come last.
+ * mirror that could not be written has an older document, maybe beside a new index. Those whose index cannot be read come last, or behind the others that have
+ * the document.
  */
 export async function newestFirst(project: string, mirrors: readonly CatalogueMirror[]): Promise<CatalogueMirror[]> {
   const { read, unread } = await mirrorsByAge(mirrors);
   const all = [...read, ...unread].map(({ mirror }) => mirror);
-  const { sha256 } = read[0]?.index?.projects.find(({ name }) => name === project) ?? {};
+  const { sha256 } = indexEntryOf(read[0]?.index, project) ?? {};
   if (sha256 === undefined) return all; // an earlier version wrote the index
   const has = await Promise.all(all.map((mirror) => mirror.holds(projectKey(project), sha256).catch(() => false)));
   return [...all.filter((_, at) => has[at]), ...all.filter((_, at) => !has[at])];

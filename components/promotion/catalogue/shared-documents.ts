@@ -8,7 +8,7 @@ import {
   type RecentPromotion,
   schemaVersion,
 } from "../../catalogue/formats.ts";
-import { emptyIndex, replaceEntry } from "../../catalogue/index-document.ts";
+import { emptyIndex, indexEntryOf, replaceEntry } from "../../catalogue/index-document.ts";
 import {
   type LineKind,
   listingKey,
@@ -295,13 +295,13 @@ function listingOf(parts: Readonly<Record<LineKind, ListingDocument[LineKind]>>)
 
 /** Whether a project has lines. */
 function isListed(index: CatalogueIndex, project: string): boolean {
-  const { images = [], files } = index.projects.find(({ name }) => name === project) ?? {};
+  const { images = [], files } = indexEntryOf(index, project) ?? {};
   return images.length > 0 || files !== undefined;
 }
 
 /** The folder that all files of a project are in. */
 function folderIn(index: CatalogueIndex, project: string): string {
-  return index.projects.find(({ name }) => name === project)?.files?.prefix ?? "";
+  return indexEntryOf(index, project)?.files?.prefix ?? "";
 }
 
 /** The documents of what was promoted lately; no feed before the first promotion. */

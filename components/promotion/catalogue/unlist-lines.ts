@@ -2,6 +2,7 @@ import { filesPrefix, imageName } from "../../../redirector/object-paths.ts";
 import { presenceIndexKey, readPresenceIndex } from "../../../redirector/presence-format.ts";
 import { composeEntry, type ProjectEntry } from "../../catalogue/entry.ts";
 import type { ImageDetails, ReleaseDetails } from "../../catalogue/formats.ts";
+import { indexEntryOf } from "../../catalogue/index-document.ts";
 import { projectKey } from "../../catalogue/layout.ts";
 import { compareTagged } from "../../catalogue/version-order.ts";
 import { parseFileLines } from "../files/plan.ts";
@@ -30,7 +31,7 @@ type Holders = ReturnType<typeof readPresenceIndex>["projects"][string];
 export async function unlistLines(mirror: CatalogueMirror, request: UnlistRequest): Promise<UnlistedEntry | undefined> {
   const { project: name, kind, lines, prefix, notIn = [] } = request;
   const stored = await readStoredProject(mirror, name);
-  const listed = (await mirror.index())?.projects.find((one) => one.name === name);
+  const listed = indexEntryOf(await mirror.index(), name);
   if (stored === undefined || listed === undefined) return undefined;
   const { document } = stored;
   const [holders, digestKeys, { images, releases }] = await Promise.all([
