@@ -73,6 +73,9 @@ export function orderFolder(mirror: string): string {
   return `${ordersFolder}${mirror}/`;
 }
 
+/** The mirror in an order's key. */
+const mirrorInOrder = new RegExp(`^${ordersFolder}([^/]+)/`);
+
 /** The region whose jobs are for a mirror: its own, else the nearest that has a job. */
 export function fillRegionOf({ gcpRegions }: Pick<StackConfig, "gcpRegions">, mirror: string): string {
   return nearestRegion(mirror, servingRegions(gcpRegions)).name;
@@ -179,7 +182,7 @@ function executionOf(region: string, told: z.infer<typeof executionSchema>): Fil
   return {
     region,
     name: told.name.slice(told.name.lastIndexOf("/") + 1),
-    mirror: /^orders\/([^/]+)\//.exec(order)?.[1] ?? "",
+    mirror: mirrorInOrder.exec(order)?.[1] ?? "",
     order,
     state: hasEnded ? ended : "running",
     tasks: taskCount,
