@@ -163,7 +163,12 @@ for (const project of lendersFirst(projects)) {
   const placed = mirrors.placed(project.regions);
   // A promotion stays declared when its manifest is emptied, so that its preview shows the removals and the removal guard applies.
   const promotions: (PromotedImages | PromotedFiles)[] = [];
-  const lines = { images: imageLines(project), files: fileLines(project) };
+  const lines = {
+    images: imageLines(project),
+    files: fileLines(project),
+    withdrawnImages: withdrawnImageLines(project),
+    withdrawnFiles: withdrawnFileLines(project),
+  };
   if (promotesImages(project)) {
     const images = new PromotedImages(
       project.name,
@@ -171,7 +176,7 @@ for (const project of lendersFirst(projects)) {
         project: project.name,
         images: lines.images,
         sources: imageSources(project),
-        ...withdrawnInput(withdrawnImageLines(project), "withdrawn"),
+        ...withdrawnInput(lines.withdrawnImages, "withdrawn"),
         summary: imageSummary(project),
         prefix: project.imagePrefix,
         staging: repository,
@@ -202,7 +207,7 @@ for (const project of lendersFirst(projects)) {
       {
         project: project.name,
         files: lines.files,
-        ...withdrawnInput(withdrawnFileLines(project), "withdrawn"),
+        ...withdrawnInput(lines.withdrawnFiles, "withdrawn"),
         ...fileSettings(project),
         ...trustSettings(project, config.trust),
         ...signingSettings(project, config),
@@ -230,8 +235,8 @@ for (const project of lendersFirst(projects)) {
         filePrefix: project.filePrefix,
         images: lines.images,
         files: lines.files,
-        ...withdrawnInput(withdrawnImageLines(project), "withdrawnImages"),
-        ...withdrawnInput(withdrawnFileLines(project), "withdrawnFiles"),
+        ...withdrawnInput(lines.withdrawnImages, "withdrawnImages"),
+        ...withdrawnInput(lines.withdrawnFiles, "withdrawnFiles"),
         stagingRepository: repository,
         stagingBucket: bucket.apply((name) => stagedIn(project, name)),
         source: `https://github.com/${config.repository}`,
